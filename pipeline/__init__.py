@@ -1,0 +1,1 @@
+"""What joins the stages and runs them."""

@@ -1,0 +1,1 @@
+"""A loopback news site for the demo and the tests."""

@@ -1,0 +1,1 @@
+"""Named entities: gazetteers, recogniser, in-article merging."""

@@ -1,0 +1,1 @@
+"""From HTML to clean text and metadata."""

@@ -1,0 +1,1 @@
+"""HTTP, robots.txt, the host gate and the address guard."""
