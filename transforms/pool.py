@@ -1,0 +1,82 @@
+"""A pool of worker processes for what costs CPU and may hang or blow up: parsing feeds, extracting pages.
+
+Every task has a time limit and every worker a memory limit. A task that exceeds one costs itself only: its worker is
+ended and replaced, the other tasks go on. Threads are no choice here: libxml2's callers crash in them (see the design).
+"""
+
+import concurrent.futures
+import multiprocessing
+import os
+import resource
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+import pebble
+from pebble import ProcessExpired
+
+from schemas.enums import Reason
+
+T = TypeVar("T")
+
+MEMORY_LIMIT_BYTES = 2_000_000_000  # address space of a worker: a hostile page asks for more, an honest one for 0.3 GB
+TASKS_PER_WORKER = 2_000  # then it is replaced: whatever the libraries leak stays bounded
+
+
+@dataclass(frozen=True, slots=True)
+class TaskFailed:
+    """A task that gave no result: cpu_limit, crashed (also: out of memory), or bug (it raised)."""
+
+    reason: Reason
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task(Generic[T]):
+    """A task under way."""
+
+    future: "concurrent.futures.Future[T]"
+    timeout_s: float
+
+    def result(self) -> T | TaskFailed:
+        """Wait for the task; its time limit bounds the wait."""
+        try:
+            return self.future.result()
+        except concurrent.futures.TimeoutError:
+            return TaskFailed(Reason.CPU_LIMIT, f"took longer than {self.timeout_s:g} s")
+        except ProcessExpired as error:
+            return TaskFailed(Reason.CRASHED, f"its process ended with exit code {error.exitcode}")
+        except MemoryError:
+            return TaskFailed(Reason.CRASHED, "needed more memory than a worker has")
+        except Exception as error:  # noqa: BLE001  # whatever a task raises is that task's failure
+            return TaskFailed(Reason.BUG, f"{type(error).__name__}: {error}")
+
+
+class Pool:
+    """Worker processes, started at the first task.
+
+    Args:
+        workers: processes; 0 for as many as there are cores for us.
+    """
+
+    def __init__(self, workers: int = 0) -> None:
+        self.workers = workers or len(os.sched_getaffinity(0))
+        self._pool = pebble.ProcessPool(
+            max_workers=self.workers,
+            max_tasks=TASKS_PER_WORKER,
+            initializer=_limit_memory,
+            context=multiprocessing.get_context("forkserver"),
+        )
+
+    def submit(self, function: Callable[..., T], *args: Any, timeout_s: float) -> Task[T]:
+        """Run `function(*args)` in a worker; both must be picklable. The time counts from when a worker takes it."""
+        return Task(self._pool.schedule(function, args=args, timeout=timeout_s), timeout_s)
+
+    def close(self) -> None:
+        """End the workers at once; tasks under way are lost."""
+        self._pool.stop()
+        self._pool.join()
+
+
+def _limit_memory() -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
