@@ -74,7 +74,7 @@ class Pool:
 
     def close(self) -> None:
         """End the workers at once; tasks under way are lost."""
-        self._pool.stop()
+        self._pool.stop()  # type: ignore[no-untyped-call]  # pebble leaves this one untyped
         self._pool.join()
 
 

@@ -1,0 +1,5 @@
+"""`python -m pipeline` is `wirebeam`."""
+
+from pipeline.cli.main import run
+
+run()

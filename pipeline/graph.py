@@ -1,0 +1,138 @@
+"""The one graph. No logic: it joins the stages, and hands every record to the gatherer."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import apache_beam as beam
+
+from schemas.records import Entry, FeedDue
+from transforms import coders  # noqa: F401  # registers the records' coder
+from transforms.extract import ExtractPages
+from transforms.fetch import FetchPages
+from transforms.link import CopyMemory, LinkCopies
+from transforms.names.tagger import Tagger, load_tagger
+from transforms.outcomes import Clock, utc_now
+from transforms.poll import PollFeeds
+from transforms.pool import Pool
+from transforms.revise import ArticleMemory, ReviseCaptures
+from transforms.shared import Shared
+from transforms.tag import TagEntities
+from transforms.web.downloads import Downloads
+from transforms.write import Gathered, GatherRecords, PublishCaptures
+
+
+@dataclass
+class Work:
+    """What the next cycle takes: the driver fills it before each run of the graph."""
+
+    feeds: Sequence[FeedDue] = ()
+    entries: Sequence[Entry] = ()
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the graph is built with.
+
+    Args:
+        work: what a cycle takes.
+        gathered: where everything that it produces ends.
+        downloads: the process's HTTP client.
+        pool: the process's workers.
+        articles: the memory of revise.
+        copies: the memory of link.
+        initial: which entries of a feed's first poll to take: all, none, or newest:N.
+        deadline_s: seconds that a cycle waits for polls, and again for pages.
+        max_pages: pages that one cycle takes.
+        tagger: what finds the entities.
+        clock: wall clock of the outcomes.
+    """
+
+    work: Shared[Work]
+    gathered: Shared[Gathered]
+    downloads: Shared[Downloads]
+    pool: Shared[Pool]
+    articles: Shared[ArticleMemory]
+    copies: Shared[CopyMemory]
+    initial: str
+    deadline_s: float
+    max_pages: int
+    tagger: Shared[Tagger] = field(default_factory=lambda: Shared(load_tagger))
+    clock: Clock = utc_now
+
+
+def build(root: beam.Pipeline, parts: Parts) -> None:
+    """Join the stages under `root`. No side effects."""
+    work = root | "TakeWork" >> TakeWork(parts.work)
+    polled = work.feeds | "Poll" >> PollFeeds(
+        downloads=parts.downloads,
+        pool=parts.pool,
+        deadline_s=parts.deadline_s,
+        initial=parts.initial,
+        clock=parts.clock,
+    )
+    entries = (work.entries, polled.entries) | "FlattenEntries" >> beam.Flatten()
+    fetched = entries | "Fetch" >> FetchPages(
+        downloads=parts.downloads, deadline_s=parts.deadline_s, max_pages=parts.max_pages, clock=parts.clock
+    )
+    extracted = fetched.pages | "Extract" >> ExtractPages(pool=parts.pool, clock=parts.clock)
+    revised = extracted.captures | "Revise" >> ReviseCaptures(memory=parts.articles, clock=parts.clock)
+    linked = revised.captures | "Link" >> LinkCopies(memory=parts.copies, clock=parts.clock)
+    tagged = linked.captures | "Tag" >> TagEntities(tagger=parts.tagger, clock=parts.clock)
+    published = tagged.captures | "Publish" >> PublishCaptures(clock=parts.clock)
+    for label, produced in (
+        ("GatherPolls", polled.polls),
+        ("GatherPollStates", polled.states),
+        ("GatherPollDeadLetters", polled.dead_letters),
+        ("GatherEntries", polled.entries),
+        ("GatherFetchOutcomes", fetched.outcomes),
+        ("GatherFetchDeadLetters", fetched.dead_letters),
+        ("GatherExtractOutcomes", extracted.outcomes),
+        ("GatherExtractDeadLetters", extracted.dead_letters),
+        ("GatherRevisions", revised.revisions),
+        ("GatherKnownCaptures", revised.known),
+        ("GatherReviseOutcomes", revised.outcomes),
+        ("GatherReviseDeadLetters", revised.dead_letters),
+        ("GatherLinks", linked.links),
+        ("GatherSketches", linked.sketches),
+        ("GatherLinkOutcomes", linked.outcomes),
+        ("GatherLinkDeadLetters", linked.dead_letters),
+        ("GatherTagOutcomes", tagged.outcomes),
+        ("GatherTagDeadLetters", tagged.dead_letters),
+        ("GatherArticles", published.articles),
+        ("GatherPublishOutcomes", published.outcomes),
+    ):
+        produced | label >> GatherRecords(parts.gathered)
+
+
+@dataclass
+class TakeWork(beam.PTransform):
+    """Pipeline root -> main `feeds`: FeedDue; tag `entries`: Entry.
+
+    A cycle's graph is built once and run many times, and the data of a `Create` is part of a graph. So what it creates
+    is one tick, and what is due is asked for when it runs.
+    """
+
+    work: Shared[Work]
+
+    def expand(self, root: beam.Pipeline) -> Any:
+        """Join."""
+        return (
+            root
+            | "Tick" >> beam.Create(["tick"])
+            | "TakeWork"
+            >> beam.ParDo(_TakeWork(self.work))
+            .with_output_types(FeedDue, entries=Entry)
+            .with_outputs("entries", main="feeds")
+        )
+
+
+class _TakeWork(beam.DoFn):
+    def __init__(self, work: Shared[Work]) -> None:
+        self._work = work
+
+    def process(self, _tick: str) -> Iterator[Any]:
+        work = self._work.get()
+        yield from work.feeds
+        for entry in work.entries:
+            yield beam.pvalue.TaggedOutput("entries", entry)

@@ -1,0 +1,119 @@
+"""iceberg:DIR: Apache Iceberg tables with a SQLite catalog in DIR, append-only, partitioned by day.
+
+What was delivered is a property of each table, set in the same Iceberg commit as the append: a crash between two tables
+leaves the first with its number and the second without, and the next delivery writes only what is lacking. One writer
+lock per warehouse is held while writing, since PyIceberg silently retries an append on a stale table.
+"""
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+from pyiceberg.catalog.sql import SqlCatalog
+from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.table import Table as IcebergTable
+from pyiceberg.transforms import DayTransform
+
+from pipeline.sinks.base import Batch, SinkError, behind
+from schemas import tables
+from schemas.records import SCHEMA_VERSION
+
+NAMESPACE = "wirebeam"
+CATALOG_FILE = "catalog.db"
+LOCK_FILE = "writer.lock"
+DELIVERED = "wirebeam.delivered-seq."  # + the writer's id
+VERSION = "wirebeam.schema-version"
+
+_PROPERTIES = {
+    "format-version": "2",
+    "write.parquet.compression-codec": "zstd",
+    # Each commit writes a new metadata file; only the last few are kept.
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "10",
+    VERSION: str(SCHEMA_VERSION),
+}
+
+
+def open_catalog(folder: Path) -> SqlCatalog:
+    """The catalog of the warehouse in `folder`, which must exist."""
+    return SqlCatalog(
+        "wirebeam",
+        uri=f"sqlite:///{folder / CATALOG_FILE}",
+        warehouse=folder.as_uri(),
+    )
+
+
+class IcebergSink:
+    """Exactly once per writer.
+
+    Args:
+        folder: the warehouse.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.uri = f"iceberg:{folder}"
+        self._folder = folder.absolute()
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with self._writer_lock():
+                self._tables = {name: self._open_table(name) for name in tables.TABLES}
+        except OSError as error:
+            raise SinkError(f"{self.uri}: {error.strerror or error}") from error
+
+    def write(self, batch: Batch) -> None:
+        """Append the rows that are new here, one Iceberg commit per table; see `Sink.write`."""
+        try:
+            with self._writer_lock():
+                for name, rows in batch.by_table():
+                    table = self._tables[name].refresh()
+                    key = DELIVERED + batch.writer
+                    fresh = behind(rows, int(table.properties.get(key, "0")))
+                    if not fresh:
+                        continue
+                    arrow = tables.arrow_table(name, [row.record for row in fresh], batch.delivery)
+                    with table.transaction() as transaction:
+                        transaction.append(arrow)
+                        transaction.set_properties({key: str(batch.last_seq)})
+        except OSError as error:
+            raise SinkError(f"{self.uri}: {error}") from error
+
+    def close(self) -> None:
+        """Close the catalog."""
+        self._catalog.close()
+
+    @cached_property
+    def _catalog(self) -> SqlCatalog:
+        catalog = open_catalog(self._folder)
+        catalog.create_namespace_if_not_exists(NAMESPACE)
+        return catalog
+
+    def _open_table(self, name: str) -> IcebergTable:
+        identifier = (NAMESPACE, name)
+        try:
+            table = self._catalog.load_table(identifier)
+        except NoSuchTableError:
+            schema = tables.iceberg_schema(name)
+            time_column = tables.TABLES[name].time_column
+            source = schema.find_field(time_column)
+            day = PartitionField(
+                source_id=source.field_id, field_id=1000, transform=DayTransform(), name=f"{time_column}_day"
+            )
+            return self._catalog.create_table(
+                identifier, schema=schema, partition_spec=PartitionSpec(day), properties=_PROPERTIES
+            )
+        version = int(table.properties.get(VERSION, "0"))
+        if version > SCHEMA_VERSION:
+            raise SinkError(
+                f"{self.uri}: table {name} has schema version {version}, this program knows {SCHEMA_VERSION}"
+            )
+        return table
+
+    @contextmanager
+    def _writer_lock(self) -> Iterator[None]:
+        """Held by whoever changes the warehouse; the lock dies with its process."""
+        with (self._folder / LOCK_FILE).open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield

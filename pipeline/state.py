@@ -1,0 +1,312 @@
+"""state.db: all that a local run must remember, in one SQLite file with one commit point.
+
+`State.commit` writes what a cycle produced in one transaction: poll states, the queue of entries, the memories of
+revise and link, and the rows in the outbox. Before it nothing has happened, after it everything has: that is why a
+process can be killed at any moment. Each thread that uses the file opens a `State` of its own; SQLite's WAL keeps them apart.
+"""
+
+import datetime as dt
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from schemas import codec, ids
+from schemas.enums import Reason, Stage
+from schemas.memory import KnownCapture, Sketch
+from schemas.records import DeadLetter, Entry, Feed, FeedDue, Outcome, PollState
+from schemas.tables import TABLE_OF, TABLES
+from transforms import outcomes
+from transforms.write import Gathered
+
+STATE_VERSION = 1
+FILE_NAME = "state.db"
+BUSY_TIMEOUT_S = 30.0  # a reader beside the run waits this long for the commit of a cycle
+UNACCOUNTED_TRIES = 3  # attempts after which an entry that the graph lost without a word is a dead letter
+
+# Times are microseconds since 1970, blobs are records as msgpack.
+_SCHEMA = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE feeds (feed_id TEXT PRIMARY KEY, request_url TEXT NOT NULL, feed BLOB NOT NULL, state BLOB NOT NULL)
+    WITHOUT ROWID;
+CREATE TABLE queue (entry_id TEXT PRIMARY KEY, host TEXT NOT NULL, due_at INTEGER NOT NULL, entry BLOB NOT NULL);
+CREATE INDEX queue_due ON queue (due_at);
+CREATE TABLE captures (capture_id TEXT PRIMARY KEY, article_id TEXT NOT NULL, observed_at INTEGER NOT NULL,
+    known BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX captures_of_article ON captures (article_id, observed_at);
+CREATE TABLE sketches (number INTEGER PRIMARY KEY, article_id TEXT NOT NULL UNIQUE, cluster_id TEXT NOT NULL,
+    language TEXT NOT NULL, observed_at INTEGER NOT NULL, sketch BLOB NOT NULL);
+CREATE INDEX sketches_of_cluster ON sketches (cluster_id);
+CREATE TABLE postings (language TEXT NOT NULL, hash INTEGER NOT NULL, number INTEGER NOT NULL,
+    PRIMARY KEY (language, hash, number)) WITHOUT ROWID;
+CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, tab TEXT NOT NULL, row BLOB NOT NULL);
+CREATE TABLE cursors (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL, ingested_at INTEGER NOT NULL) WITHOUT ROWID;
+"""
+
+
+class StateError(Exception):
+    """state.db cannot be used; the message says why, for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """A row on its way to the sinks; `seq` counts up by one commit after the other."""
+
+    seq: int
+    table: str
+    record: Any
+
+
+class State:
+    """An open state.db.
+
+    Args:
+        folder: the data directory; it must exist.
+
+    Raises:
+        StateError: the file is damaged, or of a version that this program does not know.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / FILE_NAME
+        try:
+            self._db = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            # FULL: a commit has reached the disk when it returns, so that a power cut loses no more than a kill.
+            self._db.execute("PRAGMA synchronous = FULL")
+            with self._transaction():
+                if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
+                    self._create()
+            version = self._meta("version")
+        except sqlite3.DatabaseError as error:
+            raise StateError(f"{self.path}: {error}") from error
+        if version != str(STATE_VERSION):
+            self.close()
+            raise StateError(f"{self.path}: written by state version {version}, this program knows {STATE_VERSION}")
+        self.id = self._meta("id")
+
+    def close(self) -> None:
+        """Close the file; whatever was committed stays."""
+        self._db.close()
+
+    # ── feeds ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def set_feeds(self, feeds: Iterable[tuple[Feed, str]]) -> None:
+        """Take over the settings of `feeds`, each with its request URL; what changed becomes a row of table `feeds`.
+
+        A feed keeps its `valid_from` while its settings stay the same.
+        """
+        with self._transaction():
+            rows = []
+            for feed, request_url in feeds:
+                known = self._db.execute("SELECT feed FROM feeds WHERE feed_id = ?", (feed.feed_id,)).fetchone()
+                if known:
+                    before = codec.decode(known[0], Feed)
+                    if replace(before, valid_from=feed.valid_from) == feed:
+                        self._db.execute(
+                            "UPDATE feeds SET request_url = ? WHERE feed_id = ?", (request_url, feed.feed_id)
+                        )
+                        continue
+                    self._db.execute(
+                        "UPDATE feeds SET feed = ?, request_url = ? WHERE feed_id = ?",
+                        (codec.encode(feed), request_url, feed.feed_id),
+                    )
+                else:
+                    state = PollState(feed_id=feed.feed_id)
+                    self._db.execute(
+                        "INSERT INTO feeds VALUES (?, ?, ?, ?)",
+                        (feed.feed_id, request_url, codec.encode(feed), codec.encode(state)),
+                    )
+                rows.append(feed)
+            self._put_outbox(rows)
+
+    def feeds_due(self, feed_ids: Sequence[str]) -> list[FeedDue]:
+        """The feeds of these ids with what is remembered of them, in the same order."""
+        due = []
+        for feed_id in feed_ids:
+            row = self._db.execute(
+                "SELECT feed, request_url, state FROM feeds WHERE feed_id = ?", (feed_id,)
+            ).fetchone()
+            if row:
+                feed, request_url, state = row
+                due.append(
+                    FeedDue(
+                        feed=codec.decode(feed, Feed),
+                        request_url=request_url,
+                        state=codec.decode(state, PollState),
+                    )
+                )
+        return due
+
+    # ── the queue of entries without a terminal outcome ────────────────────────────────────────────────────────────
+
+    def entries_due(self, now: dt.datetime, limit: int, per_host: int) -> list[Entry]:
+        """Entries whose time has come: at most `per_host` of one host and `limit` in all, the longest waiting first.
+
+        The bound per host lets the entries of a slow host wait without keeping those of others from their turn.
+        """
+        rows = self._db.execute(
+            """
+            SELECT entry FROM (
+                SELECT entry, rowid AS arrival,
+                       row_number() OVER (PARTITION BY host ORDER BY due_at, rowid) AS place
+                FROM queue WHERE due_at <= ?)
+            WHERE place <= ? ORDER BY place, arrival LIMIT ?
+            """,
+            (ids.micros(now), per_host, limit),
+        )
+        return [codec.decode(row[0], Entry) for row in rows]
+
+    def queue_length(self) -> int:
+        """How many entries wait for a terminal outcome."""
+        return int(self._db.execute("SELECT count(*) FROM queue").fetchone()[0])
+
+    # ── the commit ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def commit(self, taken: Sequence[Entry], gathered: Gathered, now: dt.datetime) -> list[Outcome]:
+        """Write all that a cycle produced, in one transaction.
+
+        Args:
+            taken: the queued entries that the cycle was given.
+            gathered: what its graph produced.
+            now: when it is committed.
+
+        Returns:
+            The outcomes written to the ledger, for counting.
+        """
+        entries = {entry.entry_id: entry for entry in (*taken, *gathered.of(Entry))}
+        ledger, letters, waiting = _settle(entries, gathered.of(Outcome), now)
+        rows: list[Any] = []
+        for kind in TABLE_OF:
+            rows += gathered.of(kind) if kind is not Outcome else ledger
+        with self._transaction():
+            for poll_state in gathered.of(PollState):
+                self._db.execute(
+                    "UPDATE feeds SET state = ? WHERE feed_id = ?", (codec.encode(poll_state), poll_state.feed_id)
+                )
+            self._db.executemany(
+                "DELETE FROM queue WHERE entry_id = ?",
+                [(entry_id,) for entry_id in entries if entry_id not in waiting],
+            )
+            self._db.executemany(
+                """
+                INSERT INTO queue VALUES (?, ?, ?, ?)
+                ON CONFLICT (entry_id) DO UPDATE SET due_at = excluded.due_at, entry = excluded.entry
+                """,
+                [
+                    (entry.entry_id, urlsplit(entry.url).netloc, ids.micros(due_at), codec.encode(entry))
+                    for entry, due_at in waiting.values()
+                ],
+            )
+            self._remember_captures(gathered.of(KnownCapture))
+            self._remember_sketches(gathered.of(Sketch))
+            self._put_outbox(rows + letters)
+        return ledger
+
+    # ── the memories of revise and link ────────────────────────────────────────────────────────────────────────────
+
+    def neighbours(self, article_id: str) -> list[KnownCapture]:
+        """The known captures of an article, in observed order (`transforms.revise.ArticleMemory`)."""
+        rows = self._db.execute("SELECT known FROM captures WHERE article_id = ? ORDER BY observed_at", (article_id,))
+        return [codec.decode(row[0], KnownCapture) for row in rows]
+
+    # ── the outbox ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def outbox(self, after: int, limit: int) -> list[OutboxRow]:
+        """The next rows behind sequence number `after`, at most `limit`, in sequence."""
+        rows = self._db.execute("SELECT seq, tab, row FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
+        return [OutboxRow(seq, table, codec.decode(row, TABLES[table].record)) for seq, table, row in rows]
+
+    def outbox_length(self, after: int) -> int:
+        """How many rows stand behind sequence number `after`."""
+        return int(self._db.execute("SELECT count(*) FROM outbox WHERE seq > ?", (after,)).fetchone()[0])
+
+    def cursor(self, sink: str) -> tuple[int, dt.datetime]:
+        """The sequence number that `sink` has, and the commit time of its newest delivery."""
+        row = self._db.execute("SELECT seq, ingested_at FROM cursors WHERE sink = ?", (sink,)).fetchone()
+        seq, moment = row or (0, 0)
+        return seq, ids.EPOCH + moment * ids.MICROSECOND
+
+    def set_cursor(self, sink: str, seq: int, ingested_at: dt.datetime) -> None:
+        """Note that `sink` has everything up to `seq`."""
+        with self._transaction():
+            self._db.execute("REPLACE INTO cursors VALUES (?, ?, ?)", (sink, seq, ids.micros(ingested_at)))
+
+    def trim_outbox(self, seq: int) -> None:
+        """Forget the rows up to `seq`: every sink has them."""
+        with self._transaction():
+            self._db.execute("DELETE FROM outbox WHERE seq <= ?", (seq,))
+
+    # ── inside ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _create(self) -> None:
+        for statement in _SCHEMA.split(";"):
+            self._db.execute(statement)
+        # The id only tells the deliveries of two data directories apart in one warehouse; no row's key hangs on it.
+        self._db.executemany(
+            "INSERT INTO meta VALUES (?, ?)", [("version", str(STATE_VERSION)), ("id", secrets.token_hex(4))]
+        )
+
+    def _meta(self, key: str) -> str:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else ""
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _put_outbox(self, rows: Iterable[object]) -> None:
+        self._db.executemany(
+            "INSERT INTO outbox (tab, row) VALUES (?, ?)", [(TABLE_OF[type(row)], codec.encode(row)) for row in rows]
+        )
+
+    def _remember_captures(self, captures: Iterable[KnownCapture]) -> None:
+        self._db.executemany(
+            "REPLACE INTO captures VALUES (?, ?, ?, ?)",
+            [(k.capture_id, k.article_id, ids.micros(k.observed_at), codec.encode(k)) for k in captures],
+        )
+
+
+def _settle(
+    entries: Mapping[str, Entry], said: Iterable[Outcome], now: dt.datetime
+) -> tuple[list[Outcome], list[DeadLetter], dict[str, tuple[Entry, dt.datetime]]]:
+    """Give every entry its one outcome.
+
+    Returns:
+        The rows of the ledger, the dead letters of entries that the graph lost, and the entries that go on waiting with
+        the time at which they are due. An entry that only waits for its download, or for a place in a cycle, gets no
+        row: nothing was decided.
+    """
+    ledger: list[Outcome] = []
+    letters: list[DeadLetter] = []
+    waiting: dict[str, tuple[Entry, dt.datetime]] = {}
+    open_entries = dict(entries)
+    for outcome in said:
+        entry = open_entries.pop(outcome.entry_id, None)
+        if entry is None:
+            continue  # the entry was read from two places in one cycle: the first outcome stands
+        if outcome.is_terminal:
+            ledger.append(outcome)
+        elif outcome.reason in {Reason.IN_FLIGHT, Reason.OVER_CAP}:
+            waiting[entry.entry_id] = (entry, now)
+        else:
+            ledger.append(outcome)
+            waiting[entry.entry_id] = (replace(entry, attempt=entry.attempt + 1), outcome.retry_at or now)
+    for entry in open_entries.values():
+        if entry.attempt < UNACCOUNTED_TRIES:
+            waiting[entry.entry_id] = (replace(entry, attempt=entry.attempt + 1), now)
+            continue
+        outcome, letter = outcomes.bug(entry, Stage.WRITE, RuntimeError("no stage gave it an outcome"), now)
+        ledger.append(outcome)
+        letters.append(letter)
+    return ledger, letters, waiting

@@ -1,0 +1,81 @@
+"""Reading the Iceberg warehouse with DuckDB: the tables, and the views over them.
+
+PyIceberg plans which files make up each table, and DuckDB reads them: no extension is downloaded, filters reach the
+files, and a run that is writing meanwhile disturbs nobody, since a planned file never changes.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import duckdb
+from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.table import Table as IcebergTable
+
+from pipeline.sinks.iceberg import CATALOG_FILE, NAMESPACE, open_catalog
+from schemas import tables
+
+# The newest capture of each article, found without reading any body, with its valid judgements.
+_LATEST = """
+CREATE VIEW latest AS
+WITH newest AS (
+    SELECT capture_id FROM articles
+    QUALIFY row_number() OVER (PARTITION BY article_id ORDER BY observed_at DESC, ingested_at DESC, capture_id) = 1
+), judged AS (
+    SELECT capture_id, change, change_note, pub_status, availability FROM revisions
+    QUALIFY row_number() OVER (PARTITION BY capture_id ORDER BY judged_seq DESC, ingested_at DESC) = 1
+), lineage AS (
+    SELECT copy_id, original_id, cluster_id FROM links
+    QUALIFY row_number() OVER (PARTITION BY copy_id ORDER BY judged_seq DESC, ingested_at DESC) = 1
+)
+SELECT articles.*, judged.* EXCLUDE (capture_id),
+       coalesce(lineage.cluster_id, articles.article_id) AS cluster_id, lineage.original_id AS copy_of
+FROM articles
+SEMI JOIN newest USING (capture_id)
+LEFT JOIN judged USING (capture_id)
+LEFT JOIN lineage ON lineage.copy_id = articles.article_id
+"""
+
+
+class WarehouseError(Exception):
+    """The warehouse cannot be read; the message says why, for a person."""
+
+
+def connect(folder: Path) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection that sees the warehouse in `folder` as it is now: every table by its name, and `latest`.
+
+    Raises:
+        WarehouseError: there is no warehouse in `folder`.
+    """
+    if not (folder / CATALOG_FILE).is_file():
+        raise WarehouseError(f"{folder}: no warehouse here yet; `wirebeam run` makes one")
+    catalog = open_catalog(folder)
+    try:
+        files = {name: list(_data_files(catalog.load_table((NAMESPACE, name)))) for name in tables.TABLES}
+    except NoSuchTableError as error:
+        raise WarehouseError(f"{folder}: the warehouse is not complete: {error}") from error
+    finally:
+        catalog.close()
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+    connection.execute("SET TimeZone = 'UTC'")
+    for name, paths in files.items():
+        _create_view(connection, name, paths)
+    connection.execute(_LATEST)
+    return connection
+
+
+def _data_files(table: IcebergTable) -> Iterator[str]:
+    for task in table.scan().plan_files():
+        path = task.file.file_path
+        yield unquote(urlsplit(path).path) if path.startswith("file:") else path
+
+
+def _create_view(connection: duckdb.DuckDBPyConnection, name: str, paths: Sequence[str]) -> None:
+    # The empty table gives the columns and their types, also where no file has them yet.
+    connection.register(f"{name}_empty", tables.arrow_schema(name).empty_table())
+    union = f"SELECT * FROM {name}_empty"  # noqa: S608  # the name is one of ours
+    if paths:
+        quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
+        files = f"read_parquet([{quoted}], union_by_name = true)"
+        union += f" UNION ALL BY NAME SELECT * FROM {files}"  # noqa: S608  # the paths are quoted
+    connection.execute(f"CREATE VIEW {name} AS {union}")

@@ -1,0 +1,228 @@
+"""The tables, derived from the dataclasses: one source of truth for Arrow, Iceberg and JSON Schema.
+
+A row of a table is a record of `Table.record` and the columns of `Delivery`, which the sink fills in. The golden files
+of tests/schemas pin every definition; changes are additive, with a new `SCHEMA_VERSION`.
+"""
+
+import dataclasses
+import datetime as dt
+import enum
+import types
+import typing
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import count
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+from pyiceberg import types as ice
+from pyiceberg.schema import Schema as IcebergSchema
+
+from schemas.records import Article, DeadLetter, Delivery, Feed, Link, Outcome, Poll, Revision
+
+_JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table: what one row is, what identifies it, and the column whose day partitions it."""
+
+    name: str
+    record: type[Any]
+    key: tuple[str, ...]
+    time_column: str
+
+
+TABLES: dict[str, Table] = {
+    table.name: table
+    for table in (
+        Table("articles", Article, ("capture_id",), "observed_at"),
+        Table("revisions", Revision, ("capture_id", "judged_seq"), "observed_at"),
+        Table("links", Link, ("copy_id", "original_id", "judged_seq"), "observed_at"),
+        Table("outcomes", Outcome, ("entry_id", "attempt"), "decided_at"),
+        Table("polls", Poll, ("feed_id", "polled_at"), "polled_at"),
+        Table("feeds", Feed, ("feed_id", "valid_from"), "valid_from"),
+        Table("dead_letters", DeadLetter, ("id",), "died_at"),
+    )
+}
+TABLE_OF: dict[type[Any], str] = {table.record: table.name for table in TABLES.values()}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column, or one field of a struct.
+
+    Args:
+        kind: str, int, float, bool, bytes or datetime; `list` with one element; `dict` (a struct) with its fields.
+        values: the closed vocabulary of a str column, or ().
+    """
+
+    name: str
+    kind: type[Any]
+    is_nullable: bool
+    meaning: str
+    fields: tuple["Column", ...] = ()
+    values: tuple[str, ...] = ()
+
+
+@cache
+def columns(table: str) -> tuple[Column, ...]:
+    """The columns of `table`, the record's first, the delivery's last."""
+    return tuple(_columns(TABLES[table].record)) + tuple(_columns(Delivery))
+
+
+@cache
+def arrow_schema(table: str) -> pa.Schema:
+    """Arrow: times are timestamp[us, UTC], closed vocabularies are strings."""
+    return pa.schema([_arrow_field(column) for column in columns(table)])
+
+
+@cache
+def iceberg_schema(table: str) -> IcebergSchema:
+    """Iceberg, format 2; field ids count up in depth-first order of the columns."""
+    ids = count(1)
+    return IcebergSchema(*[_iceberg_field(column, ids) for column in columns(table)])
+
+
+def json_schema(table: str) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of one row as the jsonl sink writes it."""
+    return {
+        "$schema": _JSON_SCHEMA,
+        "title": table,
+        "description": " ".join((TABLES[table].record.__doc__ or "").split()),
+        **_json_object(columns(table)),
+    }
+
+
+def arrow_table(table: str, rows: Sequence[object], delivery: Delivery) -> pa.Table:
+    """`rows`, records of `table`, as an Arrow table that has the columns of `delivery` too."""
+    last = _builtins(delivery)
+    return pa.Table.from_pylist([_builtins(row) | last for row in rows], schema=arrow_schema(table))
+
+
+def time_of(table: str, row: object) -> dt.datetime:
+    """The event time of a row: the value of its table's time column."""
+    moment: dt.datetime = getattr(row, TABLES[table].time_column)
+    return moment
+
+
+def _builtins(record: object) -> dict[str, Any]:
+    plain: dict[str, Any] = msgspec.to_builtins(record, builtin_types=(dt.datetime, bytes))
+    return plain
+
+
+# ── from dataclass fields to columns ───────────────────────────────────────────────────────────────────────────────
+
+
+def _columns(record: type[Any]) -> Iterator[Column]:
+    hints = typing.get_type_hints(record, include_extras=True)
+    for field in dataclasses.fields(record):
+        hint, meaning = typing.get_args(hints[field.name])
+        yield _column(field.name, hint, meaning)
+
+
+def _column(name: str, hint: Any, meaning: str) -> Column:
+    is_nullable = False
+    if isinstance(hint, types.UnionType):
+        members = [member for member in typing.get_args(hint) if member is not types.NoneType]
+        if len(members) != 1:
+            raise TypeError(f"{name}: a column has one type, not {hint}")
+        is_nullable, hint = True, members[0]
+    if typing.get_origin(hint) is tuple:
+        element = _column("element", typing.get_args(hint)[0], "")
+        return Column(name, list, is_nullable, meaning, (element,))
+    if dataclasses.is_dataclass(hint):
+        return Column(name, dict, is_nullable, meaning, tuple(_columns(typing.cast("type[Any]", hint))))
+    if issubclass(hint, enum.StrEnum):
+        return Column(name, str, is_nullable, meaning, (), tuple(member.value for member in hint))
+    return Column(name, hint, is_nullable, meaning)
+
+
+# ── from columns to each format ────────────────────────────────────────────────────────────────────────────────────
+
+_ARROW: dict[type[Any], pa.DataType] = {
+    str: pa.string(),
+    int: pa.int64(),
+    float: pa.float64(),
+    bool: pa.bool_(),
+    bytes: pa.binary(),
+    dt.datetime: pa.timestamp("us", tz="UTC"),
+}
+
+
+def _arrow_field(column: Column) -> pa.Field:
+    if column.kind is list:
+        kind = pa.list_(_arrow_field(column.fields[0]))
+    elif column.kind is dict:
+        kind = pa.struct([_arrow_field(field) for field in column.fields])
+    else:
+        kind = _ARROW[column.kind]
+    return pa.field(column.name, kind, nullable=column.is_nullable)
+
+
+_ICEBERG: dict[type[Any], ice.IcebergType] = {
+    str: ice.StringType(),
+    int: ice.LongType(),
+    float: ice.DoubleType(),
+    bool: ice.BooleanType(),
+    bytes: ice.BinaryType(),
+    dt.datetime: ice.TimestamptzType(),
+}
+
+
+def _iceberg_field(column: Column, ids: "count[int]") -> ice.NestedField:
+    field_id = next(ids)
+    return ice.NestedField(
+        field_id=field_id,
+        name=column.name,
+        field_type=_iceberg_type(column, ids),
+        required=not column.is_nullable,
+        doc=column.meaning or None,
+    )
+
+
+def _iceberg_type(column: Column, ids: "count[int]") -> ice.IcebergType:
+    if column.kind is list:
+        element_id = next(ids)
+        return ice.ListType(
+            element_id=element_id, element_type=_iceberg_type(column.fields[0], ids), element_required=True
+        )
+    if column.kind is dict:
+        return ice.StructType(*[_iceberg_field(field, ids) for field in column.fields])
+    return _ICEBERG[column.kind]
+
+
+_JSON: dict[type[Any], dict[str, Any]] = {
+    str: {"type": "string"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    bool: {"type": "boolean"},
+    bytes: {"type": "string", "contentEncoding": "base64"},
+    dt.datetime: {"type": "string", "format": "date-time"},
+}
+
+
+def _json_object(fields: Sequence[Column]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {field.name: _json_type(field) for field in fields},
+        "required": [field.name for field in fields],
+    }
+
+
+def _json_type(column: Column) -> dict[str, Any]:
+    if column.kind is list:
+        kind: dict[str, Any] = {"type": "array", "items": _json_type(column.fields[0])}
+    elif column.kind is dict:
+        kind = _json_object(column.fields)
+    else:
+        kind = dict(_JSON[column.kind])
+    if column.values:
+        kind["enum"] = [*column.values, None] if column.is_nullable else list(column.values)
+    if column.is_nullable:
+        kind["type"] = [kind["type"], "null"]
+    if column.meaning:
+        kind["description"] = column.meaning
+    return kind
