@@ -1,1 +1,7 @@
-"""A loopback news site for the demo and the tests."""
+"""A loopback news site for the demo and the tests, and recorded pages and feeds served in the same way."""
+
+from pipeline.newsroom.foreground import serve
+from pipeline.newsroom.recordings import Recordings
+from pipeline.newsroom.site import Newsroom, TrueArticle, Truth, story_url
+
+__all__ = ["Newsroom", "Recordings", "TrueArticle", "Truth", "serve", "story_url"]
