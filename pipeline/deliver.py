@@ -80,9 +80,9 @@ class Deliverer:
         self._flush_s = flush_s
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="deliver", daemon=True)
-        self._thread.start()
         self.failed: Mapping[str, SinkError] = {}
         self.fault: BaseException | None = None
+        self._thread.start()
 
     def finish(self) -> Mapping[str, SinkError]:
         """Deliver what is left, close the sinks, and say which of them could not take all.

@@ -41,7 +41,7 @@ class Parts:
         pool: the process's workers.
         articles: the memory of revise.
         copies: the memory of link.
-        initial: which entries of a feed's first poll to take: all, none, or newest:N.
+        initial: how many of the newest entries to take of a feed seen for the first time; None for all.
         deadline_s: seconds that a cycle waits for polls, and again for pages.
         max_pages: pages that one cycle takes.
         tagger: what finds the entities.
@@ -54,7 +54,7 @@ class Parts:
     pool: Shared[Pool]
     articles: Shared[ArticleMemory]
     copies: Shared[CopyMemory]
-    initial: str
+    initial: int | None
     deadline_s: float
     max_pages: int
     tagger: Shared[Tagger] = field(default_factory=lambda: Shared(load_tagger))
@@ -95,6 +95,7 @@ def build(root: beam.Pipeline, parts: Parts) -> None:
         ("GatherReviseDeadLetters", revised.dead_letters),
         ("GatherLinks", linked.links),
         ("GatherSketches", linked.sketches),
+        ("GatherLineages", linked.lineages),
         ("GatherLinkOutcomes", linked.outcomes),
         ("GatherLinkDeadLetters", linked.dead_letters),
         ("GatherTagOutcomes", tagged.outcomes),

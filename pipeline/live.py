@@ -6,12 +6,11 @@ found by the next one.
 """
 
 import copy
-import fcntl
-import os
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions
@@ -23,62 +22,20 @@ from pipeline.graph import Parts, Work, build
 from pipeline.memory import StateMemory
 from pipeline.sinks.base import Sink
 from pipeline.state import State
-from schemas.enums import Source
+from schemas.enums import LinkKind, Source
 from schemas.ids import EPOCH
 from schemas.records import Article, Entry, Feed, Link, Outcome, Poll
 from transforms.outcomes import Clock, utc_now
 from transforms.pool import Pool
 from transforms.shared import Shared
-from transforms.web.client import HttpConfig
 from transforms.web.downloads import Downloads
+from transforms.web.messages import HttpConfig
 from transforms.write import Gathered
 
 MAX_FEEDS = 200  # polled in one cycle
 MAX_PAGES = 200  # taken up in one cycle
-MAX_PAGES_OF_HOST = 8  # of those: more of one host would only wait for their turn
+LEAST_OF_HOST = 4  # of those, of one host
 DEADLINE_S = 1.0  # a cycle waits this long for polls, and again for pages
-LOCK_FILE = "runner.lock"
-
-
-def warehouse_of(folder: Path) -> Path:
-    """Where the warehouse of a data directory is."""
-    return folder / "warehouse"
-
-
-class DataDirectoryError(Exception):
-    """The data directory cannot be used; the message says why, for a person."""
-
-
-class RunnerLock:
-    """The role of runner over a data directory. The lock dies with its process.
-
-    Args:
-        folder: the data directory; it is made if it does not exist.
-
-    Raises:
-        DataDirectoryError: another run has it, or it cannot be written.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._file = (folder / LOCK_FILE).open("a+")
-        except OSError as error:
-            raise DataDirectoryError(f"{folder}: cannot be written: {error.strerror}") from error
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            self._file.seek(0)
-            owner = self._file.read().strip() or "unknown"
-            self._file.close()
-            raise DataDirectoryError(f"{folder}: another run is using it (process {owner})") from error
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
-
-    def release(self) -> None:
-        """Let another run have it."""
-        self._file.close()
 
 
 class Cycle:
@@ -133,7 +90,8 @@ class RunReport:
         articles = {article.article_id: article for article in gathered.of(Article)}
         for article in articles.values():
             self._of(article.feed_id).from_feed += article.source is Source.FEED
-        for copy_id in {link.copy_id for link in gathered.of(Link)} & articles.keys():
+        copies = {link.copy_id for link in gathered.of(Link) if link.kind is not LinkKind.ORIGINAL}
+        for copy_id in copies & articles.keys():
             self._of(articles[copy_id].feed_id).copies += 1
 
     def _of(self, feed_id: str | None) -> FeedCount:
@@ -152,6 +110,13 @@ class Progress:
     entries_done: int
 
 
+def _max_of_host(host_delay_s: float) -> int:
+    """How many pages of one host a cycle takes up: a few times what its delay lets through, more would only wait."""
+    if host_delay_s * MAX_PAGES <= LEAST_OF_HOST * DEADLINE_S:
+        return MAX_PAGES
+    return max(LEAST_OF_HOST, int(LEAST_OF_HOST * DEADLINE_S / host_delay_s))
+
+
 def _new_work() -> Work:
     return Work()
 
@@ -166,7 +131,7 @@ def run_once(
     sinks: Sequence[Sink],
     http: HttpConfig,
     *,
-    initial: str = "all",
+    initial: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     clock: Clock = utc_now,
@@ -181,7 +146,7 @@ def run_once(
         feeds: each feed with the URL to request, credentials included.
         sinks: where the rows go; they are closed at the end.
         http: politeness and limits of the downloads.
-        initial: which entries of a feed's first poll to take: all, none, or newest:N.
+        initial: how many of the newest entries to take of a feed seen for the first time; None for all.
         on_progress: called after each cycle.
         should_stop: asked before each cycle; what is committed is delivered before the run ends.
         clock: wall clock.
@@ -193,7 +158,7 @@ def run_once(
     state = State(folder)
     downloads = Shared(Downloads, (http,))
     pool = Shared(Pool, (workers,))
-    memory = Shared(StateMemory, (str(folder),))
+    memory: Shared[Any] = Shared(StateMemory, (str(folder),))
     parts = Parts(
         work=Shared(_new_work),
         gathered=Shared(_new_gathered, (str(folder),)),
@@ -215,7 +180,7 @@ def run_once(
         done = 0
         while not should_stop():
             due = state.feeds_due(to_poll[:MAX_FEEDS])
-            entries = state.entries_due(clock(), MAX_PAGES, MAX_PAGES_OF_HOST)
+            entries = state.entries_due(clock(), MAX_PAGES, _max_of_host(http.host_delay_s))
             if not due and not entries:
                 break
             gathered = cycle.run(Work(feeds=due, entries=entries))

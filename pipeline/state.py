@@ -2,7 +2,8 @@
 
 `State.commit` writes what a cycle produced in one transaction: poll states, the queue of entries, the memories of
 revise and link, and the rows in the outbox. Before it nothing has happened, after it everything has: that is why a
-process can be killed at any moment. Each thread that uses the file opens a `State` of its own; SQLite's WAL keeps them apart.
+process can be killed at any moment. Each thread that uses the file opens a `State` of its own; SQLite's WAL keeps
+them apart.
 """
 
 import datetime as dt
@@ -17,10 +18,12 @@ from urllib.parse import urlsplit
 
 from schemas import codec, ids
 from schemas.enums import Reason, Stage
-from schemas.memory import KnownCapture, Sketch
+from schemas.memory import KnownCapture, Lineage, Sketch
 from schemas.records import DeadLetter, Entry, Feed, FeedDue, Outcome, PollState
 from schemas.tables import TABLE_OF, TABLES
 from transforms import outcomes
+from transforms.copies.index import POSTED, POSTINGS
+from transforms.copies.sketch import shingles_of
 from transforms.write import Gathered
 
 STATE_VERSION = 1
@@ -38,9 +41,12 @@ CREATE INDEX queue_due ON queue (due_at);
 CREATE TABLE captures (capture_id TEXT PRIMARY KEY, article_id TEXT NOT NULL, observed_at INTEGER NOT NULL,
     known BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX captures_of_article ON captures (article_id, observed_at);
-CREATE TABLE sketches (number INTEGER PRIMARY KEY, article_id TEXT NOT NULL UNIQUE, cluster_id TEXT NOT NULL,
-    language TEXT NOT NULL, observed_at INTEGER NOT NULL, sketch BLOB NOT NULL);
-CREATE INDEX sketches_of_cluster ON sketches (cluster_id);
+CREATE TABLE sketches (number INTEGER PRIMARY KEY, capture_id TEXT NOT NULL UNIQUE, article_id TEXT NOT NULL,
+    observed_at INTEGER NOT NULL, sketch BLOB NOT NULL);
+CREATE INDEX sketches_of_article ON sketches (article_id);
+CREATE TABLE lineages (article_id TEXT PRIMARY KEY, cluster_id TEXT NOT NULL, observed_at INTEGER NOT NULL,
+    lineage BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX lineages_of_cluster ON lineages (cluster_id);
 CREATE TABLE postings (language TEXT NOT NULL, hash INTEGER NOT NULL, number INTEGER NOT NULL,
     PRIMARY KEY (language, hash, number)) WITHOUT ROWID;
 CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, tab TEXT NOT NULL, row BLOB NOT NULL);
@@ -204,15 +210,9 @@ class State:
             )
             self._remember_captures(gathered.of(KnownCapture))
             self._remember_sketches(gathered.of(Sketch))
+            self._remember_lineages(gathered.of(Lineage))
             self._put_outbox(rows + letters)
         return ledger
-
-    # ── the memories of revise and link ────────────────────────────────────────────────────────────────────────────
-
-    def neighbours(self, article_id: str) -> list[KnownCapture]:
-        """The known captures of an article, in observed order (`transforms.revise.ArticleMemory`)."""
-        rows = self._db.execute("SELECT known FROM captures WHERE article_id = ? ORDER BY observed_at", (article_id,))
-        return [codec.decode(row[0], KnownCapture) for row in rows]
 
     # ── the outbox ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -274,6 +274,32 @@ class State:
         self._db.executemany(
             "REPLACE INTO captures VALUES (?, ?, ?, ?)",
             [(k.capture_id, k.article_id, ids.micros(k.observed_at), codec.encode(k)) for k in captures],
+        )
+
+    def _remember_sketches(self, sketches: Iterable[Sketch]) -> None:
+        for sketch in sketches:
+            known = self._db.execute(
+                "INSERT OR IGNORE INTO sketches (capture_id, article_id, observed_at, sketch) VALUES (?, ?, ?, ?)",
+                (sketch.capture_id, sketch.article_id, ids.micros(sketch.observed_at), codec.encode(sketch)),
+            )
+            if not known.rowcount:
+                continue
+            self._db.executemany(
+                """
+                INSERT INTO postings SELECT :language, :hash, :number
+                WHERE (SELECT count(*) FROM postings WHERE language = :language AND hash = :hash) < :limit
+                """,
+                [
+                    {"language": sketch.language, "hash": int(posted), "number": known.lastrowid, "limit": POSTINGS}
+                    for posted in shingles_of(sketch)[:POSTED]
+                ],
+            )
+
+    def _remember_lineages(self, lineages: Iterable[Lineage]) -> None:
+        # In the order in which they were judged: the last one of an article is valid.
+        self._db.executemany(
+            "REPLACE INTO lineages VALUES (?, ?, ?, ?)",
+            [(k.article_id, k.cluster_id, ids.micros(k.observed_at), codec.encode(k)) for k in lineages],
         )
 
 

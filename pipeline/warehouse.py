@@ -25,7 +25,8 @@ WITH newest AS (
     SELECT capture_id, change, change_note, pub_status, availability FROM revisions
     QUALIFY row_number() OVER (PARTITION BY capture_id ORDER BY judged_seq DESC, ingested_at DESC) = 1
 ), lineage AS (
-    SELECT copy_id, original_id, cluster_id FROM links
+    -- a row whose original is the article itself says that it is no copy, and in which cluster it stands
+    SELECT copy_id, nullif(original_id, copy_id) AS original_id, cluster_id FROM links
     QUALIFY row_number() OVER (PARTITION BY copy_id ORDER BY judged_seq DESC, ingested_at DESC) = 1
 )
 SELECT articles.*, judged.* EXCLUDE (capture_id),

@@ -5,7 +5,7 @@ import ipaddress
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -16,9 +16,10 @@ import typer
 from pipeline.cli.terminal import FAULT, USAGE, console, fail, say_error
 
 if TYPE_CHECKING:
+    from pipeline.feedlist import FeedSetting
     from pipeline.live import FeedCount, Progress, RunReport
 
-INITIAL = re.compile(r"all|none|newest:[1-9]\d*")
+INITIAL = re.compile(r"all|none|newest:([1-9]\d{0,5})")
 
 
 def run(
@@ -46,30 +47,18 @@ def run(
     """Poll feeds, fetch their pages, and write one row per article that is new or has changed."""
     if not once:
         fail("only single runs are built so far: add --once", USAGE)
-    if not INITIAL.fullmatch(initial):
-        fail(f"--initial {initial}: not all, none or newest:N", USAGE)
-    for network in allow_net or ():
-        try:
-            ipaddress.ip_network(network)
-        except ValueError as error:
-            fail(f"--allow-net: {error}", USAGE)
+    newest = _newest(initial)
+    _check_networks(allow_net or ())
 
-    from pipeline.feedlist import FeedListError, read_feeds
-    from pipeline.live import DataDirectoryError, RunnerLock, run_once, warehouse_of
-    from pipeline.sinks import SinkError, open_sink
+    from pipeline.data_directory import DataDirectoryError, RunnerLock, warehouse_of
+    from pipeline.live import run_once
+    from pipeline.sinks import open_sink
+    from pipeline.sinks.base import SinkError
     from pipeline.state import StateError
-    from transforms.outcomes import utc_now
-    from transforms.web.client import HttpConfig
+    from transforms.web.messages import HttpConfig
 
-    try:
-        feed_list = read_feeds(feeds, valid_from=utc_now())
-    except FeedListError as error:
-        fail(str(error), USAGE)
-    for problem in feed_list.problems:
-        say_error(str(problem))
-    if not feed_list.feeds:
-        fail("no feed to poll", USAGE)
-    if contact is None and any(not _is_loopback(setting.request_url) for setting in feed_list.feeds):
+    settings = _read_feeds(feeds)
+    if contact is None and any(not _is_loopback(setting.request_url) for setting in settings):
         say_error("no --contact given: sites cannot tell who polls them")
     http = HttpConfig(
         contact=contact, allow_net=tuple(allow_net or ()), concurrency=concurrency, host_delay_s=host_delay
@@ -80,10 +69,10 @@ def run(
         with _progress() as on_progress, _stop_signals() as stop:
             report = run_once(
                 data,
-                [(setting.feed, setting.request_url) for setting in feed_list.feeds],
+                [(setting.feed, setting.request_url) for setting in settings],
                 sinks,
                 http,
-                initial=initial,
+                initial=newest,
                 on_progress=on_progress,
                 should_stop=stop.is_asked,
             )
@@ -132,6 +121,38 @@ def print_report(report: "RunReport") -> None:
         out.print(f"{from_feed} of these articles hold the feed's own text, since their page could not be had or read.")
 
 
+def _newest(initial: str) -> int | None:
+    """How many of a new feed's newest entries to take, None for all."""
+    matched = INITIAL.fullmatch(initial)
+    if not matched:
+        fail(f"--initial {initial}: not all, none or newest:N", USAGE)
+    return {"all": None, "none": 0}.get(initial, int(matched[1] or 0))
+
+
+def _check_networks(networks: Sequence[str]) -> None:
+    for network in networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError as error:
+            fail(f"--allow-net: {error}", USAGE)
+
+
+def _read_feeds(arguments: Sequence[str]) -> "Sequence[FeedSetting]":
+    """The feeds to poll; what is wrong with the lists is said, and the rest goes on."""
+    from pipeline.feedlist import FeedListError, read_feeds
+    from transforms.outcomes import utc_now
+
+    try:
+        feed_list = read_feeds(arguments, valid_from=utc_now())
+    except FeedListError as error:
+        fail(str(error), USAGE)
+    for problem in feed_list.problems:
+        say_error(str(problem))
+    if not feed_list.feeds:
+        fail("no feed to poll", USAGE)
+    return feed_list.feeds
+
+
 def _name(count: "FeedCount") -> str:
     url = count.feed.url.removeprefix("https://").removeprefix("http://")
     return f"{count.feed.outlet} ({url})" if count.feed.outlet else url
@@ -143,7 +164,7 @@ def _polled(count: "FeedCount") -> str:
         return "not yet"
     if poll.reason is None:
         return poll.status.replace("_", " ")
-    status = f" {poll.http_status}" if poll.http_status and poll.http_status != 200 else ""  # noqa: PLR2004  # HTTP OK
+    status = f" {poll.http_status}" if poll.http_status and poll.http_status != 200 else ""  # HTTP OK
     return f"{poll.status.replace('_', ' ')}: {poll.reason.replace('_', ' ')}{status}"
 
 

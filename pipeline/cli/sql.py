@@ -34,7 +34,7 @@ def sql(
     """
     import duckdb
 
-    from pipeline.live import warehouse_of
+    from pipeline.data_directory import warehouse_of
     from pipeline.warehouse import WarehouseError, connect
 
     try:

@@ -1,12 +1,13 @@
 """Where rows are written to: a sink is named by a URI."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from pipeline.sinks.base import Sink, SinkError
 from pipeline.sinks.iceberg import IcebergSink
 from pipeline.sinks.jsonl import JsonlSink
 
-_KINDS = {"iceberg": IcebergSink, "jsonl": JsonlSink}
+_KINDS: dict[str, Callable[[Path], Sink]] = {"iceberg": IcebergSink, "jsonl": JsonlSink}
 
 
 def open_sink(uri: str) -> Sink:

@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -16,9 +17,9 @@ from schemas.records import Article, Caption, Delivery, Entity, Mention
 GOLDEN = Path(__file__).parent / "golden"
 NOW = dt.datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=dt.UTC)
 
-FORMATS = {
+FORMATS: dict[str, Callable[[str], str]] = {
     "arrow.txt": lambda table: tables.arrow_schema(table).to_string() + "\n",
-    "iceberg.json": lambda table: json.dumps(json.loads(tables.iceberg_schema(table).model_dump_json()), indent=1) + "\n",
+    "iceberg.json": lambda table: tables.iceberg_schema(table).model_dump_json(indent=1) + "\n",
     "schema.json": lambda table: json.dumps(tables.json_schema(table), indent=1) + "\n",
 }
 

@@ -1,0 +1,109 @@
+"""Delivery: a sink that fails delays only itself, and everything arrives once when it is back."""
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from unittest.mock import Mock
+
+import pytest
+
+from pipeline import deliver as delivery
+from pipeline.deliver import Deliverer, deliver
+from pipeline.sinks.base import Batch, SinkError
+from pipeline.state import State
+from schemas.records import Feed
+
+NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
+
+
+class Recorder:
+    """A sink that remembers what it was given, and fails when it is told to."""
+
+    def __init__(self, uri: str = "test:recorder") -> None:
+        self.uri = uri
+        self.batches: list[Batch] = []
+        self.error: Exception | None = None
+        self.is_closed = False
+
+    def write(self, batch: Batch) -> None:
+        if self.error:
+            raise self.error
+        self.batches.append(batch)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    @property
+    def seqs(self) -> list[int]:
+        return [row.seq for batch in self.batches for row in batch.rows]
+
+
+def feeds(*names: str) -> Sequence[tuple[Feed, str]]:
+    return [(Feed(feed_id=name, valid_from=NOW, url=f"https://{name}.example/"), "") for name in names]
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    opened = State(tmp_path)
+    yield opened
+    opened.close()
+
+
+def test_everything_arrives_in_sequence_and_leaves_the_outbox(state: State) -> None:
+    sink = Recorder()
+    state.set_feeds(feeds("a", "b", "c"))
+    assert deliver(state, [sink]) == {}
+    assert sink.seqs == [1, 2, 3]
+    assert state.outbox_length(0) == 0
+    state.set_feeds(feeds("d"))
+    deliver(state, [sink])
+    assert sink.seqs == [1, 2, 3, 4]
+
+
+def test_batches_are_bounded(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(delivery, "MAX_ROWS", 2)
+    sink = Recorder()
+    state.set_feeds(feeds(*"abcde"))
+    deliver(state, [sink])
+    assert [len(batch.rows) for batch in sink.batches] == [2, 2, 1]
+    assert len({batch.delivery.batch_id for batch in sink.batches}) == 3
+
+
+@pytest.mark.parametrize("error", [SinkError("disk full"), RuntimeError("a bug in a library")])
+def test_a_sink_that_fails_holds_up_only_itself(state: State, error: Exception) -> None:
+    good, bad = Recorder("test:good"), Recorder("test:bad")
+    bad.error = error
+    state.set_feeds(feeds("a", "b"))
+    failed = deliver(state, [bad, good])
+    assert list(failed) == ["test:bad"]
+    assert str(error) in str(failed["test:bad"])
+    assert good.seqs == [1, 2]
+    assert state.outbox_length(0) == 2  # kept for the one that lacks them
+    bad.error = None
+    assert deliver(state, [bad, good]) == {}
+    assert (bad.seqs, good.seqs) == ([1, 2], [1, 2])
+    assert state.outbox_length(0) == 0
+
+
+def test_commit_time_never_goes_back_though_the_clock_does(state: State) -> None:
+    sink = Recorder()
+    for name, clock in (("a", NOW), ("b", NOW - dt.timedelta(days=1)), ("c", NOW + dt.timedelta(days=1))):
+        state.set_feeds(feeds(name))
+        deliver(state, [sink], clock=Mock(return_value=clock))
+    times = [batch.delivery.ingested_at for batch in sink.batches]
+    assert times == [NOW, NOW, NOW + dt.timedelta(days=1)]
+
+
+def test_the_deliverer_delivers_what_is_left_and_closes_its_sinks(state: State, tmp_path: Path) -> None:
+    sink = Recorder()
+    deliverer = Deliverer(tmp_path, [sink], flush_s=3600)
+    state.set_feeds(feeds("a"))
+    assert deliverer.finish() == {}
+    assert sink.seqs == [1]
+    assert sink.is_closed
+
+
+def test_a_fault_of_our_own_reaches_whoever_waits(tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_text("this is no database, whatever its name says")
+    with pytest.raises(Exception, match="not a database"):
+        Deliverer(tmp_path, [Recorder()], flush_s=3600).finish()
