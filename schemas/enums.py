@@ -72,6 +72,7 @@ class Reason(StrEnum):
     # content
     TOO_LARGE = "too_large"
     BAD_ENCODING = "bad_encoding"  # a compressed body that cannot be read, or expands without end
+    NOT_HTTP = "not_http"  # the answer breaks the protocol, or its headers are too large
     NOT_HTML = "not_html"
     NOT_A_FEED = "not_a_feed"
     MALFORMED = "malformed"  # read as far as it could be
@@ -96,6 +97,7 @@ class Change(StrEnum):
     KILL = "kill"
     RESTORED = "restored"
     EXTRACTION = "extraction"  # only the extractor changed
+    UNCHANGED = "unchanged"  # equal to the capture before it, which arrived later
 
 
 class PubStatus(StrEnum):
@@ -119,7 +121,8 @@ class LinkKind(StrEnum):
 
     SYNDICATED = "syndicated"
     REPUBLISHED = "republished"  # the same outlet under another address
-    EXCERPT = "excerpt"
+    EXCERPT = "excerpt"  # the one is a part of the other, much longer one
+    ORIGINAL = "original"  # no copy (original_id is its own): taken back, or in a cluster by its copies only
 
 
 class EntityType(StrEnum):

@@ -1,37 +1,43 @@
-"""What the stateful stages remember: `revise` of each capture, `link` of each article's texts. They lie in state only.
+"""What the stateful stages remember: `revise` of each capture, `link` of each article and its texts.
 
-Each is bounded in size, so that a day's worth of memory can be told beforehand: a `KnownCapture` takes about 0.4 KB,
-a `Sketch` at most 1 KB, a `Lineage` about 0.3 KB.
+Not rows of a table: they lie in state only. Each is bounded, so that a memory's size can be told beforehand: as msgpack
+a `KnownCapture` takes 0.4 KB, a `Sketch` 0.7 KB (at most 1.2 KB), a `Lineage` 0.3 KB (benchmarks/copies.py).
 """
 
 import datetime as dt
 from dataclasses import dataclass
 
-from schemas.enums import Change, PubStatus
+from schemas.enums import Change, LinkKind, PubStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KnownCapture:
-    """What revise remembers of one capture: its facts, and the newest judgement of it."""
+    """What revise remembers of one capture: the facts that later ones are compared with, and its newest judgement."""
 
     capture_id: str
     article_id: str
     observed_at: dt.datetime
     content_hash: str
-    extractor_version: str
+    extractor: str  # name, version and profile version: texts of two extractors are not compared
     judged_seq: int = 0
     predecessor_id: str | None = None
     change: Change = Change.NEW
-    change_note: str | None = None
     pub_status: PubStatus = PubStatus.USABLE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sketch:
-    """What link remembers of one capture's text. It never changes: what is judged of the article is its `Lineage`.
+class KnownCaptures:
+    """The captures of one article as a state cell, in observed order."""
 
-    The hash fields are little-endian unsigned numbers, ascending, without repeats; `transforms.copies.sketch` makes
-    and compares them.
+    captures: tuple[KnownCapture, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sketch:
+    """What link remembers of one capture's text. It never changes; what is judged of the article is its `Lineage`.
+
+    The hashes are little-endian unsigned numbers, ascending, without repeats: `transforms.copies.sketch` makes them,
+    `transforms.copies.likeness` compares them.
     """
 
     capture_id: str
@@ -39,11 +45,11 @@ class Sketch:
     language: str  # BCP 47, "und" if unknown: copies are sought within one language
     order_at: dt.datetime  # what orders originals: published_at where it can be trusted, else observed_at
     observed_at: dt.datetime
-    site: str = ""  # registered domain of the article's address, else its outlet
+    site: str = ""  # registered domain of the article's address, else its host
     credits: tuple[str, ...] = ()  # agencies credited for the text, folded
     word_count: int = 0
-    shingle_count: int = 0  # distinct shingles of the whole text
     shingles: bytes = b""  # the smallest hashes of its word shingles, 4 bytes each
+    passages: bytes = b""  # the smallest hashes of its passages (long shingles), 4 bytes each
     title: bytes = b""  # hashes of the title's words, 2 bytes each
     names: bytes = b""  # hashes of the words that the text writes with a capital only, 2 bytes each
     figures: bytes = b""  # hashes of the numbers in the text, 2 bytes each
@@ -51,12 +57,33 @@ class Sketch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """What link has judged of one article: where it was copied from, and which copies it belongs with."""
+    """What link has judged of one article: what it is a copy of, and the cluster of copies that it belongs to."""
 
     article_id: str
-    order_at: dt.datetime  # the least of its captures': articles are ordered by (order_at, article_id)
-    observed_at: dt.datetime  # the newest of its captures': what the memory's time limit counts from
+    order_at: dt.datetime  # the least of its sketches': articles are ordered by (order_at, article_id)
+    observed_at: dt.datetime  # the newest of its sketches': a memory's time limit counts from here
     original_id: str  # its own article_id if it is no copy
-    cluster_id: str  # article_id of the earliest member of its cluster; its own if it stands alone
+    cluster_id: str  # article_id of the cluster's earliest member: its own if it stands alone
     judged_seq: int = 0  # rises by one with each change: of two lineages of an article the higher is valid
-    sketch_count: int = 1  # captures that have a sketch
+    sketch_count: int = 1
+    # how it is like its original, as measured when that was judged
+    kind: LinkKind = LinkKind.ORIGINAL
+    similarity: float = 1.0
+    containment: float = 1.0
+    evidence: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyNote:
+    """One addition to link's keyed state: a sketch or a lineage."""
+
+    sketch: Sketch | None = None
+    lineage: Lineage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CopyVersion:
+    """The version cell of link's keyed state."""
+
+    token: str = ""  # hash over all that was added: two states with one token hold the same
+    weeks: tuple[int, ...] = ()  # for each bucket the week it holds, counted from 1970-01-01; -1 if it is empty

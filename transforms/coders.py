@@ -5,7 +5,7 @@ from typing import Any
 from apache_beam import coders
 from apache_beam.coders.typecoders import registry
 
-from schemas import codec, records
+from schemas import codec, memory, records
 
 
 class RecordCoder(coders.Coder):
@@ -31,7 +31,7 @@ class RecordCoder(coders.Coder):
         return self.kind
 
     @classmethod
-    def from_type_hint(cls, typehint: type[Any], registry: object) -> "RecordCoder":  # type: ignore[override]  # noqa: ARG003  # Beam's own signature
+    def from_type_hint(cls, typehint: type[Any], registry: object) -> "RecordCoder":  # noqa: ARG003  # Beam's own signature
         """Called by Beam's registry for a registered type."""
         return cls(typehint)
 
@@ -55,6 +55,12 @@ RECORDS: tuple[type[Any], ...] = (
     records.Capture,
     records.PollState,
     records.FeedDue,
+    memory.KnownCapture,
+    memory.KnownCaptures,
+    memory.Sketch,
+    memory.Lineage,
+    memory.CopyNote,
+    memory.CopyVersion,
 )
 
 for _kind in RECORDS:

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import resource
 from collections.abc import Callable
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -39,7 +40,11 @@ class Task(Generic[T]):
     timeout_s: float
 
     def result(self) -> T | TaskFailed:
-        """Wait for the task; its time limit bounds the wait."""
+        """Wait for the task; its time limit bounds the wait.
+
+        Raises:
+            BrokenProcessPool: no worker can be started: the machine's fault or ours, and no record's.
+        """
         try:
             return self.future.result()
         except concurrent.futures.TimeoutError:
@@ -48,6 +53,8 @@ class Task(Generic[T]):
             return TaskFailed(Reason.CRASHED, f"its process ended with exit code {error.exitcode}")
         except MemoryError:
             return TaskFailed(Reason.CRASHED, "needed more memory than a worker has")
+        except BrokenProcessPool:
+            raise
         except Exception as error:  # noqa: BLE001  # whatever a task raises is that task's failure
             return TaskFailed(Reason.BUG, f"{type(error).__name__}: {error}")
 

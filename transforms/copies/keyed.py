@@ -1,0 +1,102 @@
+"""The copies' memory in Beam's keyed state: notes in bags by week, and the index that this process built of them."""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from schemas import codec, ids
+from schemas.memory import CopyNote, CopyVersion, Lineage, Sketch
+from transforms.copies.index import CopyIndex
+
+WEEK = dt.timedelta(days=7)
+BUCKETS = 4  # weeks held: link's window of two, the week under way, and one for what comes late
+
+
+class Indexes:
+    """The indexes that this process has built of keyed states, each with the version of the state it stands for."""
+
+    def __init__(self) -> None:
+        self._indexes: dict[str, tuple[str, CopyIndex | None]] = {}
+
+    def take(self, key: str, token: str) -> CopyIndex | None:
+        """The index of this version, for the taker alone; None if there is none, or it stands for another version."""
+        held_token, index = self._indexes.pop(key, ("", None))
+        return index if held_token == token else None
+
+    def put(self, key: str, token: str, index: CopyIndex) -> None:
+        """Keep an index until it is asked for."""
+        self._indexes[key] = token, index
+
+
+class KeyedCopies:
+    """One key's state.
+
+    To add is to write a note blindly and the version cell, so a capture costs the same whatever the state holds. The
+    bags are read only when the index at hand stands for another version: at first, and after the key has moved here or
+    the runner has gone back to a checkpoint. A week's notes are dropped when a later week needs their bag.
+
+    Args:
+        key: the key, for `indexes`.
+        version: the version cell, of `CopyVersion`.
+        buckets: `BUCKETS` bags of `CopyNote`.
+        indexes: those of this process.
+    """
+
+    def __init__(self, key: str, version: Any, buckets: Sequence[Any], indexes: Indexes) -> None:
+        self._key = key
+        self._cell = version
+        self._buckets = buckets
+        self._indexes = indexes
+        self._version: CopyVersion = version.read() or CopyVersion(weeks=(-1,) * BUCKETS)
+        held = indexes.take(key, self._version.token)
+        self.index = held if held is not None else self._built()
+
+    @property
+    def expires_at(self) -> dt.datetime:
+        """When all that is held has lost its use: by then its newest week would be dropped."""
+        return ids.EPOCH + WEEK * (max(self._version.weeks) + 1 + BUCKETS)
+
+    def add(self, sketch: Sketch | None, lineages: Iterable[Lineage], observed_at: dt.datetime) -> None:
+        """Remember what `link` found of a capture observed at this time, unless it is older than all that is held."""
+        notes = [CopyNote(lineage=lineage) for lineage in lineages]
+        if sketch is not None:
+            notes.append(CopyNote(sketch=sketch))
+        week = (observed_at - ids.EPOCH) // WEEK
+        slot = week % BUCKETS
+        held_week = self._version.weeks[slot]
+        if notes and week >= held_week:
+            if held_week not in (week, -1):
+                self._buckets[slot].clear()
+                self._cell.write(CopyVersion(weeks=_with(self._version.weeks, slot, -1)))
+                self._version = self._cell.read()
+                self.index = self._built()
+            for note in notes:
+                self._buckets[slot].add(note)
+                _note(self.index, note)
+            token = ids.hash_id(self._version.token, *map(codec.encode, notes))
+            self._version = CopyVersion(token=token, weeks=_with(self._version.weeks, slot, week))
+            self._cell.write(self._version)
+        self._indexes.put(self._key, self._version.token, self.index)
+
+    def _built(self) -> CopyIndex:
+        index = CopyIndex()
+        for week, bucket in sorted(zip(self._version.weeks, self._buckets, strict=True), key=_week_of):
+            if week >= 0:
+                for note in bucket.read():
+                    _note(index, note)
+        return index
+
+
+def _note(index: CopyIndex, note: CopyNote) -> None:
+    if note.sketch is not None:
+        index.add(note.sketch)
+    if note.lineage is not None:
+        index.judge(note.lineage)
+
+
+def _with(weeks: tuple[int, ...], slot: int, week: int) -> tuple[int, ...]:
+    return (*weeks[:slot], week, *weeks[slot + 1 :])
+
+
+def _week_of(bucket: tuple[int, Any]) -> int:
+    return bucket[0]
