@@ -10,7 +10,8 @@ from schemas.records import Entry, FeedDue
 from transforms import coders  # noqa: F401  # registers the records' coder
 from transforms.extract import ExtractPages
 from transforms.fetch import FetchPages
-from transforms.link import CopyMemory, LinkCopies
+from transforms.copies.index import CopyMemory
+from transforms.link import LinkCopies
 from transforms.names.tagger import Tagger, load_tagger
 from transforms.outcomes import Clock, utc_now
 from transforms.poll import PollFeeds

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME
 from schemas import codec
 from schemas.memory import KnownCapture, Lineage, Sketch
-from transforms.copies.index import CANDIDATES
+from transforms.copies.index import CANDIDATES, LEAST_HITS, POSTED
 from transforms.copies.sketch import shingles_of
 
 T = TypeVar("T")
@@ -44,16 +44,17 @@ class StateMemory:
 
     def candidates(self, language: str, sketch: Sketch) -> Sequence[Sketch]:
         """The sketches that share most posted hashes with `sketch`; see `transforms.copies.index`."""
-        hashes = shingles_of(sketch)
+        hashes = shingles_of(sketch)[:POSTED]
         places = ", ".join("?" * len(hashes))
         return self._records(
             Sketch,
             f"""
             SELECT sketch FROM sketches JOIN (
-                SELECT number, count(*) AS hits FROM postings WHERE language = ? AND hash IN ({places}) GROUP BY number
+                SELECT number, count(*) AS hits FROM postings WHERE language = ? AND hash IN ({places})
+                GROUP BY number HAVING hits >= ?
             ) USING (number) ORDER BY hits DESC, capture_id LIMIT ?
             """,  # noqa: S608  # only question marks are joined in
-            (language, *map(int, hashes), CANDIDATES),
+            (language, *map(int, hashes), LEAST_HITS, CANDIDATES),
         )
 
     def sketches(self, article_id: str) -> Sequence[Sketch]:

@@ -273,7 +273,10 @@ class State:
     def _remember_captures(self, captures: Iterable[KnownCapture]) -> None:
         self._db.executemany(
             "REPLACE INTO captures VALUES (?, ?, ?, ?)",
-            [(k.capture_id, k.article_id, ids.micros(k.observed_at), codec.encode(k)) for k in captures],
+            [
+                (known.capture_id, known.article_id, ids.micros(known.observed_at), codec.encode(known))
+                for known in sorted(captures, key=_judged_seq)  # of two of a capture the later judgement stays
+            ],
         )
 
     def _remember_sketches(self, sketches: Iterable[Sketch]) -> None:
@@ -296,11 +299,17 @@ class State:
             )
 
     def _remember_lineages(self, lineages: Iterable[Lineage]) -> None:
-        # In the order in which they were judged: the last one of an article is valid.
         self._db.executemany(
             "REPLACE INTO lineages VALUES (?, ?, ?, ?)",
-            [(k.article_id, k.cluster_id, ids.micros(k.observed_at), codec.encode(k)) for k in lineages],
+            [
+                (known.article_id, known.cluster_id, ids.micros(known.observed_at), codec.encode(known))
+                for known in sorted(lineages, key=_judged_seq)  # of two of an article the later judgement stays
+            ],
         )
+
+
+def _judged_seq(known: KnownCapture | Lineage) -> int:
+    return known.judged_seq
 
 
 def _settle(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
+from rich.markup import escape
 
 from pipeline.cli.run_feeds import print_report
 from pipeline.cli.sql import Format, write
@@ -41,7 +42,8 @@ _ROUND = """
     FROM articles JOIN revisions USING (capture_id)
     LEFT JOIN articles AS before ON before.capture_id = revisions.predecessor_id
     LEFT JOIN links ON links.copy_id = articles.article_id AND links.original_id = $original
-    WHERE (articles.article_id = $original OR links.copy_id IS NOT NULL) AND NOT list_contains($seen, articles.capture_id)
+    WHERE (articles.article_id = $original OR links.copy_id IS NOT NULL)
+      AND NOT list_contains($seen, articles.capture_id)
     QUALIFY row_number() OVER (PARTITION BY articles.capture_id ORDER BY links.judged_seq DESC) = 1
     ORDER BY links.copy_id IS NOT NULL, articles.url
 """
@@ -114,12 +116,12 @@ def _tell(number: int, story: Sequence[tuple[Any, ...]]) -> None:
     for url, title, body, body_before, change, similarity in story:
         outlet = urlsplit(url).hostname.removesuffix(".localhost")
         if similarity is not None:
-            out.print(f"  {'copy':<10} {outlet:<15} {title}  [dim](similarity {similarity:.2f})[/dim]")
+            out.print(f"  {'copy':<10} {outlet:<15} {escape(title)}  [dim](similarity {similarity:.2f})[/dim]")
             continue
         words = "flash" if change == "new" else change
-        out.print(f"  {words:<10} {outlet:<15} {title}  [dim]({len(body.split())} words)[/dim]")
+        out.print(f"  {words:<10} {outlet:<15} {escape(title)}  [dim]({len(body.split())} words)[/dim]")
         for paragraph in _notices(body, body_before):
-            out.print(f"  {'':<10} {'':<15} [italic]{paragraph}[/italic]")
+            out.print(f"  {'':<10} {'':<15} [italic]{escape(paragraph)}[/italic]")
 
 
 def _notices(body: str, before: str | None) -> list[str]:
