@@ -1,0 +1,227 @@
+"""fetch: an entry's page from the web, or the reason why the feed's own content must do.
+
+In: `Entry`. Out: `Page`, either of the web (source web: the bytes that the server sent) or of the feed (source feed:
+no body, and `reason` says why), or an `Outcome` for an entry that has neither. Times are UTC: a page of the web was
+observed when its server answered, one of the feed when the feed did.
+
+Failures of the network, of HTTP and of the content are values with a `Reason`; nothing here raises for what a server
+does. A download that is not finished by the bundle's deadline goes on: its entry is deferred and finds it next time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import apache_beam as beam
+from apache_beam.pvalue import DoOutputsTuple, TaggedOutput
+from apache_beam.transforms.window import GlobalWindow
+from apache_beam.utils.timestamp import Timestamp
+from apache_beam.utils.windowed_value import WindowedValue
+
+from schemas.enums import OutcomeKind, Reason, Source, Stage
+from schemas.records import DeadLetter, Entry, Outcome, Page
+from transforms import outcomes
+from transforms.outcomes import Clock, utc_now
+from transforms.shared import Shared
+from transforms.web.downloads import MAX_TAKEN_BYTES, Downloads
+from transforms.web.messages import Failure, Request, Response
+from transforms.web.urls import parse_url, redact
+
+ACCEPT = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1"
+HTML_TYPES = {"text/html", "application/xhtml+xml"}
+# Types under which pages are sent by mistake: then the first bytes decide.
+VAGUE_TYPES = {None, "text/plain", "text/xml", "application/xml", "application/octet-stream"}
+HTML_MARKS = (b"<!doctype html", b"<html", b"<head", b"<body")  # some of the marks in WHATWG MIME Sniffing, 7.1
+SNIFFED_BYTES = 1_445  # of the body: that standard's resource header
+
+
+def request_for(entry: Entry) -> Request | Failure:
+    """What to ask for to get the page of `entry`; a failure (no_link, bad_url) if there is nothing to ask for."""
+    if not entry.url.strip():
+        return _no_request(entry, Reason.NO_LINK, "the entry has no link")
+    try:
+        parse_url(entry.url)
+    except ValueError as error:
+        return _no_request(entry, Reason.BAD_URL, str(error))
+    return Request(url=entry.url, accept=ACCEPT)
+
+
+def page_of(entry: Entry, answer: Response | Failure) -> Page | Failure:
+    """The page that extract reads.
+
+    Returns:
+        The page of the web, if `answer` holds one; else one that stands for the feed's own content and says why; else,
+        if the entry has neither content nor summary, the failure. A status 2xx that brings no HTML (a picture, a PDF,
+        nothing at all) is a failure: not_html or no_text.
+    """
+    failure = answer if isinstance(answer, Failure) else _unusable(answer)
+    if isinstance(answer, Response) and not failure:
+        return Page(
+            entry=entry,
+            observed_at=answer.observed_at,
+            url=answer.url,
+            status=answer.status,
+            content_type=answer.content_type,
+            charset=answer.charset,
+            body=answer.body,
+        )
+    assert failure
+    if not (entry.content.strip() or entry.summary.strip()):
+        return failure
+    return Page(
+        entry=entry,
+        observed_at=entry.observed_at,
+        url=redact(entry.url),
+        source=Source.FEED,
+        status=failure.status,
+        reason=failure.reason,
+        detail=failure.detail,
+    )
+
+
+@dataclass
+class FetchPages(beam.PTransform):
+    """`request_for`, a download, and `page_of`, over a PCollection of `Entry`.
+
+    Main output `pages`: Page, in the order of the entries of a bundle. Tags: `outcomes`: Outcome, terminal for entries
+    without page and content, deferred (over_cap, in_flight; at once again) for those whose turn did not come;
+    `dead_letters`: DeadLetter.
+
+    Args:
+        downloads: the process's downloads.
+        deadline_s: how long the end of a bundle waits for what is under way, in seconds.
+        max_pages: entries that one bundle takes; the others are deferred before anything is asked for.
+        max_bytes: of bodies that one bundle takes; what is finished beyond that is kept for the next one.
+        clock: the time of outcomes.
+    """
+
+    downloads: Shared[Downloads]
+    deadline_s: float
+    max_pages: int
+    max_bytes: int = MAX_TAKEN_BYTES
+    clock: Clock = utc_now
+
+    def expand(self, entries: beam.PCollection[Entry]) -> DoOutputsTuple:
+        """Join the DoFn and its outputs."""
+        fetched = beam.ParDo(_FetchPages(self))
+        fetched = fetched.with_output_types(Page, outcomes=Outcome, dead_letters=DeadLetter)
+        return entries | "FetchPages" >> fetched.with_outputs("outcomes", "dead_letters", main="pages")
+
+
+# ── the pure functions' parts ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def _no_request(entry: Entry, reason: Reason, detail: str) -> Failure:
+    return Failure(request_url=redact(entry.url), reason=reason, detail=detail, observed_at=entry.observed_at)
+
+
+def _unusable(answer: Response) -> Failure | None:
+    """Why an answer is no page, or None if it is one."""
+    if not answer.body.strip():
+        reason, detail = Reason.NO_TEXT, "the body is empty"
+    elif not _is_html(answer):
+        reason, detail = Reason.NOT_HTML, f"the answer is {(answer.content_type or 'of no known type')[:100]}"
+    else:
+        return None
+    return Failure(
+        request_url=answer.request_url,
+        reason=reason,
+        detail=detail,
+        observed_at=answer.observed_at,
+        status=answer.status,
+    )
+
+
+def _is_html(answer: Response) -> bool:
+    if answer.content_type in VAGUE_TYPES:
+        start = answer.body[:SNIFFED_BYTES].lower()
+        return any(mark in start for mark in HTML_MARKS)
+    return answer.content_type in HTML_TYPES
+
+
+# ── the DoFn ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """An entry that the bundle took, and why there is no download for it, if there is none."""
+
+    entry: Entry
+    timestamp: Timestamp
+    failure: Failure | None
+
+
+class _FetchPages(beam.DoFn):
+    """Starts downloads as entries come, and collects what is finished when the bundle ends."""
+
+    def __init__(self, settings: FetchPages) -> None:
+        self._shared = settings.downloads
+        self._deadline_s = settings.deadline_s
+        self._max_pages = settings.max_pages
+        self._max_bytes = settings.max_bytes
+        self._clock = settings.clock
+
+    def setup(self) -> None:
+        self._downloads = self._shared.get()
+
+    def start_bundle(self) -> None:
+        self._taken: list[_Taken] = []
+
+    def process(self, entry: Entry, timestamp: Timestamp = beam.DoFn.TimestampParam) -> Iterator[TaggedOutput]:
+        if len(self._taken) >= self._max_pages:
+            yield TaggedOutput("outcomes", self._deferred(entry, Reason.OVER_CAP))
+            return
+        try:
+            request = request_for(entry)
+            if isinstance(request, Request):
+                self._downloads.start(_download_key(entry), request)
+        except Exception as error:  # noqa: BLE001  # a fault of ours costs this entry, never the cycle
+            yield from self._bug(entry, error)
+            return
+        self._taken.append(_Taken(entry, timestamp, request if isinstance(request, Failure) else None))
+
+    def finish_bundle(self) -> Iterator[WindowedValue | TaggedOutput]:
+        awaited = [_download_key(one.entry) for one in self._taken if one.failure is None]
+        answers = self._downloads.take(awaited, self._deadline_s, self._max_bytes)
+        for one in self._taken:
+            for output in self._outputs(one.entry, one.failure or answers.get(_download_key(one.entry))):
+                if isinstance(output, TaggedOutput):
+                    yield TaggedOutput(output.tag, WindowedValue(output.value, one.timestamp, (GlobalWindow(),)))
+                else:
+                    yield WindowedValue(output, one.timestamp, (GlobalWindow(),))
+
+    def _outputs(self, entry: Entry, answer: Response | Failure | None) -> Iterator[Page | TaggedOutput]:
+        if answer is None:
+            yield TaggedOutput("outcomes", self._deferred(entry, Reason.IN_FLIGHT))
+            return
+        try:
+            page = page_of(entry, answer)
+        except Exception as error:  # noqa: BLE001  # as above
+            yield from self._bug(entry, error)
+            return
+        yield page if isinstance(page, Page) else TaggedOutput("outcomes", self._failed(entry, page))
+
+    def _failed(self, entry: Entry, failure: Failure) -> Outcome:
+        return outcomes.of_entry(
+            entry,
+            Stage.FETCH,
+            OutcomeKind.FAILED,
+            self._clock(),
+            reason=failure.reason,
+            detail=failure.detail,
+            http_status=failure.status,
+        )
+
+    def _deferred(self, entry: Entry, reason: Reason) -> Outcome:
+        return outcomes.of_entry(
+            entry, Stage.FETCH, OutcomeKind.DEFERRED, self._clock(), is_terminal=False, reason=reason
+        )
+
+    def _bug(self, entry: Entry, error: Exception) -> Iterator[TaggedOutput]:
+        outcome, letter = outcomes.bug(entry, Stage.FETCH, error, self._clock())
+        yield TaggedOutput("outcomes", outcome)
+        yield TaggedOutput("dead_letters", letter)
+
+
+def _download_key(entry: Entry) -> str:
+    """Without the attempt: a deferred entry comes back as the next attempt, and must find its download."""
+    return f"page {entry.entry_id}"
