@@ -21,6 +21,7 @@ from schemas.enums import Reason
 T = TypeVar("T")
 
 MEMORY_LIMIT_BYTES = 2_000_000_000  # address space of a worker: a hostile page asks for more, an honest one for 0.3 GB
+PRELOADED = "transforms.preload"  # imported once by the server that workers are forked from
 TASKS_PER_WORKER = 2_000  # then it is replaced: whatever the libraries leak stays bounded
 
 
@@ -68,11 +69,13 @@ class Pool:
 
     def __init__(self, workers: int = 0) -> None:
         self.workers = workers or len(os.sched_getaffinity(0))
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload([PRELOADED])
         self._pool = pebble.ProcessPool(
             max_workers=self.workers,
             max_tasks=TASKS_PER_WORKER,
             initializer=_limit_memory,
-            context=multiprocessing.get_context("forkserver"),
+            context=context,
         )
 
     def submit(self, function: Callable[..., T], *args: Any, timeout_s: float) -> Task[T]:

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import typer
 from rich.markup import escape
+from rich.padding import Padding
 
 from pipeline.cli.run_feeds import print_report
 from pipeline.cli.sql import Format, write
@@ -32,7 +33,7 @@ _SAMPLES = {
     "Most named people": """
         SELECT entity.name, count(*) AS articles, sum(len(entity.mentions))::INTEGER AS mentions
         FROM latest, unnest(entities) AS _(entity) WHERE entity.type = 'PERSON'
-        GROUP BY ALL ORDER BY articles DESC, mentions DESC, name LIMIT 8""",
+        GROUP BY ALL ORDER BY articles DESC, mentions DESC, entity.name LIMIT 8""",
 }
 
 # What one round brought of the story: the captures of its original, and those of its copies.
@@ -121,7 +122,7 @@ def _tell(number: int, story: Sequence[tuple[Any, ...]]) -> None:
         words = "flash" if change == "new" else change
         out.print(f"  {words:<10} {outlet:<15} {escape(title)}  [dim]({len(body.split())} words)[/dim]")
         for paragraph in _notices(body, body_before):
-            out.print(f"  {'':<10} {'':<15} [italic]{escape(paragraph)}[/italic]")
+            out.print(Padding(f"[italic]{escape(paragraph)}[/italic]", (0, 0, 0, 29)))
 
 
 def _notices(body: str, before: str | None) -> list[str]:

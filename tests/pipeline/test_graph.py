@@ -1,0 +1,105 @@
+"""The graph: its step names, on which a running job's state hangs, and the coders on its edges."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import pytest
+from apache_beam.coders import Coder, coders
+from apache_beam.pipeline import PipelineVisitor
+from apache_beam.runners.pipeline_context import PipelineContext
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from pipeline.graph import Parts, Work, build
+from transforms.coders import RecordCoder
+from transforms.copies.index import CopyIndex
+from transforms.pool import Pool
+from transforms.revise import NoMemory
+from transforms.shared import Shared
+from transforms.web.downloads import Downloads
+from transforms.web.messages import HttpConfig
+from transforms.write import Gathered
+
+STEPS = Path(__file__).parent / "golden" / "steps.txt"
+
+# What may stand on an edge beside a record: Beam's own keys, windows and ticks.
+PLAIN = (
+    coders.BytesCoder,
+    coders.StrUtf8Coder,
+    coders.VarIntCoder,
+    coders.BooleanCoder,
+    coders.GlobalWindowCoder,
+    coders.IntervalWindowCoder,
+)
+
+
+@pytest.fixture(scope="module")
+def built() -> beam.Pipeline:
+    pipeline = beam.Pipeline(runner=FnApiRunner())
+    build(
+        pipeline,
+        Parts(
+            work=Shared(Work),
+            gathered=Shared(Gathered),
+            downloads=Shared(Downloads, (HttpConfig(),)),
+            pool=Shared(Pool, (1,)),
+            articles=Shared(NoMemory),
+            copies=Shared(CopyIndex),
+            initial=None,
+            deadline_s=1.0,
+            max_pages=10,
+        ),
+    )
+    return pipeline
+
+
+class Names(PipelineVisitor):  # type: ignore[misc]  # Beam is untyped
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def visit_transform(self, node: Any) -> None:
+        self.names.append(node.full_label)
+
+
+def test_step_names_are_the_golden_ones(built: beam.Pipeline) -> None:
+    names = Names()
+    built.visit(names)
+    made = "".join(f"{name}\n" for name in names.names)
+    if os.environ.get("WIREBEAM_UPDATE_GOLDEN"):
+        STEPS.write_text(made)
+    assert made == STEPS.read_text()
+    assert len(names.names) == len(set(names.names))
+
+
+def _leaves(coder: Coder) -> list[Coder]:
+    parts = coder._get_component_coders() if not isinstance(coder, RecordCoder) else []
+    return [leaf for part in parts for leaf in _leaves(part)] if parts else [coder]
+
+
+def test_every_record_on_an_edge_is_msgpack_and_nothing_is_a_pickle(built: beam.Pipeline) -> None:
+    proto = built.to_runner_api()
+    context = PipelineContext(proto.components)
+    seen = set()
+    for name, collection in proto.components.pcollections.items():
+        for leaf in _leaves(context.coders.get_by_id(collection.coder_id)):
+            assert isinstance(leaf, (RecordCoder, *PLAIN)), f"{collection.unique_name} ({name}): {leaf}"
+            seen.add(leaf.kind.__name__ if isinstance(leaf, RecordCoder) else "")
+    assert {"FeedDue", "Entry", "Page", "Capture", "Article", "Outcome", "Link", "Revision"} <= seen
+
+
+def test_state_cells_are_msgpack_too(built: beam.Pipeline) -> None:
+    proto = built.to_runner_api()
+    context = PipelineContext(proto.components)
+    cells = 0
+    for transform in proto.components.transforms.values():
+        if transform.spec.urn != "beam:transform:pardo:v1":
+            continue
+        from apache_beam.portability.api import beam_runner_api_pb2
+
+        pardo = beam_runner_api_pb2.ParDoPayload.FromString(transform.spec.payload)
+        for spec in pardo.state_specs.values():
+            coder_id = spec.bag_spec.element_coder_id or spec.read_modify_write_spec.coder_id
+            assert isinstance(context.coders.get_by_id(coder_id), RecordCoder)
+            cells += 1
+    assert cells >= 2
