@@ -2,9 +2,9 @@
 
     python benchmarks/real_input.py --data ../shared/data [--keep DIR]
 
-Serves the recordings on loopback, calls `wirebeam run --once` on all of them, and prints: how long it took, the outcomes
-by reason, whether every entry has exactly one terminal outcome, and the body F1 of each set of pages by its own scorer,
-beside the figures of stock trafilatura that come with the recordings.
+Serves the recordings on loopback, calls `wirebeam run --once` on all of them, and prints: how long it took, the
+outcomes by reason, whether every entry has exactly one terminal outcome, and the body F1 of each set of pages by its own
+scorer, beside the figures of stock trafilatura that come with the recordings.
 """
 
 import argparse
@@ -72,8 +72,9 @@ def report(folder: Path, data: Path, temporary: Path) -> None:
     predictions = temporary / "pred.jsonl"
     with predictions.open("w") as file:
         for guid, body, title, authors, published in bodies:
-            row = {"id": guid, "text": body, "title": title, "author": authors}
-            file.write(json.dumps(row | {"published": published.isoformat() if published else None}) + "\n")
+            day = published.isoformat() if published else None
+            prediction = {"id": guid, "text": body, "title": title, "author": authors, "published": day}
+            file.write(json.dumps(prediction) + "\n")
     for name in SETS:
         truth = data / "extraction" / f"{name}.jsonl.gz"
         for label, path in (("wirebeam", predictions), ("stock trafilatura", data / "extraction" / STOCK)):

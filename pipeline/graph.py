@@ -8,9 +8,9 @@ import apache_beam as beam
 
 from schemas.records import Entry, FeedDue
 from transforms import coders  # noqa: F401  # registers the records' coder
+from transforms.copies.index import CopyMemory
 from transforms.extract import ExtractPages
 from transforms.fetch import FetchPages
-from transforms.copies.index import CopyMemory
 from transforms.link import LinkCopies
 from transforms.names.tagger import Tagger, load_tagger
 from transforms.outcomes import Clock, utc_now

@@ -10,9 +10,10 @@ does. A download that is not finished by the bundle's deadline goes on: its entr
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import apache_beam as beam
-from apache_beam.pvalue import DoOutputsTuple, TaggedOutput
+from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
@@ -100,7 +101,7 @@ class FetchPages(beam.PTransform):
     max_bytes: int = MAX_TAKEN_BYTES
     clock: Clock = utc_now
 
-    def expand(self, entries: beam.PCollection[Entry]) -> DoOutputsTuple:
+    def expand(self, entries: beam.PCollection[Entry]) -> Any:
         """Join the DoFn and its outputs."""
         fetched = beam.ParDo(_FetchPages(self))
         fetched = fetched.with_output_types(Page, outcomes=Outcome, dead_letters=DeadLetter)
@@ -166,7 +167,7 @@ class _FetchPages(beam.DoFn):
     def start_bundle(self) -> None:
         self._taken: list[_Taken] = []
 
-    def process(self, entry: Entry, timestamp: Timestamp = beam.DoFn.TimestampParam) -> Iterator[TaggedOutput]:
+    def process(self, entry: Entry, timestamp: Timestamp = beam.DoFn.TimestampParam) -> Iterator[Any]:
         if len(self._taken) >= self._max_pages:
             yield TaggedOutput("outcomes", self._deferred(entry, Reason.OVER_CAP))
             return
@@ -179,7 +180,7 @@ class _FetchPages(beam.DoFn):
             return
         self._taken.append(_Taken(entry, timestamp, request if isinstance(request, Failure) else None))
 
-    def finish_bundle(self) -> Iterator[WindowedValue | TaggedOutput]:
+    def finish_bundle(self) -> Iterator[Any]:
         awaited = [_download_key(one.entry) for one in self._taken if one.failure is None]
         answers = self._downloads.take(awaited, self._deadline_s, self._max_bytes)
         for one in self._taken:

@@ -18,11 +18,12 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urldefrag
 from zoneinfo import ZoneInfo
 
 import apache_beam as beam
-from apache_beam.pvalue import DoOutputsTuple, TaggedOutput
+from apache_beam.pvalue import TaggedOutput
 from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
@@ -129,7 +130,7 @@ class PollFeeds(beam.PTransform):
     parse_timeout_s: float = 20.0
     clock: Clock = utc_now
 
-    def expand(self, due: beam.PCollection[FeedDue]) -> DoOutputsTuple:
+    def expand(self, due: beam.PCollection[FeedDue]) -> Any:
         """Join the DoFn and its outputs."""
         polled = beam.ParDo(_PollFeeds(self)).with_output_types(
             Entry, polls=Poll, states=PollState, dead_letters=DeadLetter
@@ -422,7 +423,7 @@ class _PollFeeds(beam.DoFn):
         self._downloads.start(_download_key(due), request)
         self._waiting.append(_Waiting(due, timestamp, self._clock()))
 
-    def finish_bundle(self) -> Iterator[WindowedValue | TaggedOutput]:
+    def finish_bundle(self) -> Iterator[Any]:
         answers = self._downloads.take([_download_key(one.due) for one in self._waiting], self._deadline_s)
         answered = [(one, answers[key]) for one in self._waiting if (key := _download_key(one.due)) in answers]
         # All bodies are given to the pool before the first result is waited for.

@@ -63,7 +63,8 @@ def demo(
         with Newsroom(slow_s=1.0) as newsroom:
             _play(newsroom, folder)
         if data:
-            console().print(f'\nLook around: wirebeam sql "select title from latest" --data {data}', soft_wrap=True)
+            hint = 'Look around: wirebeam sql "select title from latest" --data'
+            console().print(f"\n{hint} {data}", soft_wrap=True)
 
 
 def _play(newsroom: "Newsroom", folder: Path) -> None:

@@ -15,7 +15,7 @@ from tests.end_to_end.crash_child import POINTS
 from tests.end_to_end.tables import assert_balanced, tables
 
 CHILD = Path(__file__).with_name("crash_child.py")
-SECOND_TIME = {"cycle-begins", "inside-the-commit", "written"}  # also killed when they come to it again
+SECOND_TIME = {"cycle-begins", "inside-the-commit", "committed"}  # also killed when they come to it again
 
 
 @pytest.fixture(scope="module")

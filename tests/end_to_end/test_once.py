@@ -22,8 +22,10 @@ def test_the_rows_say_what_the_newsroom_published(newsroom: Newsroom, run: Run, 
             newsroom.advance()
         run(tmp_path, newsroom.feeds)
         assert_balanced(warehouse_of(tmp_path))
-        truth = {article.feed_url if article.source is Source.FEED else article.url: article
-                 for article in newsroom.truth().articles}
+        truth = {
+            article.feed_url if article.source is Source.FEED else article.url: article
+            for article in newsroom.truth().articles
+        }
         rows = query(tmp_path, "SELECT url, title, body, source, language, published_at FROM latest")
         assert sorted(row[0] for row in rows) == sorted(truth)
         for url, title, body, source, language, published_at in rows:
@@ -31,16 +33,15 @@ def test_the_rows_say_what_the_newsroom_published(newsroom: Newsroom, run: Run, 
             assert source == expected.source, url
             assert body == "\n\n".join(expected.body), url
             if source == "web":
-                assert (title, language, published_at) == (expected.title, expected.language, expected.published_at), url
+                assert (title, language) == (expected.title, expected.language), url
+                assert published_at == expected.published_at, url
 
 
 def test_copies_point_to_their_originals(newsroom: Newsroom, run: Run, tmp_path: Path) -> None:
     for _ in range(3):
         run(tmp_path, newsroom.feeds)
         newsroom.advance()
-    found = query(
-        tmp_path, "SELECT c.url, o.url FROM latest c JOIN latest o ON o.article_id = c.copy_of"
-    )
+    found = query(tmp_path, "SELECT c.url, o.url FROM latest c JOIN latest o ON o.article_id = c.copy_of")
     assert sorted(found) == sorted(newsroom.truth().copies)
 
 

@@ -8,6 +8,7 @@ import apache_beam as beam
 import pytest
 from apache_beam.coders import Coder, coders
 from apache_beam.pipeline import PipelineVisitor
+from apache_beam.portability.api import beam_runner_api_pb2
 from apache_beam.runners.pipeline_context import PipelineContext
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
@@ -54,7 +55,7 @@ def built() -> beam.Pipeline:
     return pipeline
 
 
-class Names(PipelineVisitor):  # type: ignore[misc]  # Beam is untyped
+class Names(PipelineVisitor):
     def __init__(self) -> None:
         self.names: list[str] = []
 
@@ -95,8 +96,6 @@ def test_state_cells_are_msgpack_too(built: beam.Pipeline) -> None:
     for transform in proto.components.transforms.values():
         if transform.spec.urn != "beam:transform:pardo:v1":
             continue
-        from apache_beam.portability.api import beam_runner_api_pb2
-
         pardo = beam_runner_api_pb2.ParDoPayload.FromString(transform.spec.payload)
         for spec in pardo.state_specs.values():
             coder_id = spec.bag_spec.element_coder_id or spec.read_modify_write_spec.coder_id

@@ -18,7 +18,22 @@ from transforms.link import link, sketch_of
 from transforms.write import Gathered
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
-WORDS = "harbour council vote tide ferry price school winter bridge minister engine report night field".split()
+WORDS = [
+    "harbour",
+    "council",
+    "vote",
+    "tide",
+    "ferry",
+    "price",
+    "school",
+    "winter",
+    "bridge",
+    "minister",
+    "engine",
+    "report",
+    "night",
+    "field",
+]
 
 
 @pytest.fixture

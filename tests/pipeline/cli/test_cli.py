@@ -6,8 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from pipeline.cli.main import app
 from pipeline.data_directory import RunnerLock, warehouse_of
@@ -36,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_run_reports_each_feed_and_where_the_rows_are(folder: Path) -> None:
     printed = (folder / "printed.txt").read_text()
     assert "feeds.txt" in printed
-    assert "line 3" in printed
+    assert "feeds.txt:3: " in printed
     assert "2 feeds" in printed
     assert f"rows are in iceberg:{warehouse_of(folder / 'data')}" in printed
 
