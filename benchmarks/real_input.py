@@ -3,7 +3,7 @@
     python benchmarks/real_input.py --data ../shared/data [--keep DIR]
 
 Serves the recordings on loopback, calls `wirebeam run --once` on all of them, and prints: how long it took, the
-outcomes by reason, whether every entry has exactly one terminal outcome, and the body F1 of each set of pages by its own
+outcomes by reason, whether every entry has exactly one terminal outcome, and the body F1 of each set by its own
 scorer, beside the figures of stock trafilatura that come with the recordings.
 """
 

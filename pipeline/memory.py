@@ -14,6 +14,7 @@ from schemas import codec
 from schemas.memory import KnownCapture, Lineage, Sketch
 from transforms.copies.index import CANDIDATES, LEAST_HITS, POSTED
 from transforms.copies.sketch import shingles_of
+from transforms.revise import KNOWN_LIMIT
 
 T = TypeVar("T")
 
@@ -35,12 +36,11 @@ class StateMemory:
         self._db.close()
 
     def neighbours(self, article_id: str) -> Sequence[KnownCapture]:
-        """The known captures of an article, in observed order."""
-        return self._records(
-            KnownCapture,
-            "SELECT known FROM captures WHERE article_id = ? ORDER BY observed_at, capture_id",
-            (article_id,),
+        """The newest known captures of an article, in observed order."""
+        newest_first = (
+            "SELECT known FROM captures WHERE article_id = ? ORDER BY observed_at DESC, capture_id DESC LIMIT ?"
         )
+        return self._records(KnownCapture, newest_first, (article_id, KNOWN_LIMIT))[::-1]
 
     def candidates(self, language: str, sketch: Sketch) -> Sequence[Sketch]:
         """The sketches that share most posted hashes with `sketch`; see `transforms.copies.index`."""

@@ -7,7 +7,7 @@ a `KnownCapture` takes 0.4 KB, a `Sketch` 0.7 KB (at most 1.2 KB), a `Lineage` 0
 import datetime as dt
 from dataclasses import dataclass
 
-from schemas.enums import Change, LinkKind, PubStatus
+from schemas.enums import Change, LinkKind, PubStatus, Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,7 @@ class KnownCapture:
     observed_at: dt.datetime
     content_hash: str
     extractor: str  # name, version and profile version: texts of two extractors are not compared
+    source: Source = Source.WEB
     judged_seq: int = 0
     predecessor_id: str | None = None
     change: Change = Change.NEW

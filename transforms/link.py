@@ -26,10 +26,8 @@ import datetime as dt
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import apache_beam as beam
-import courlan
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
@@ -46,6 +44,7 @@ from transforms.copies.likeness import Likeness, evidence, is_copy, likeness
 from transforms.copies.sketch import fingerprint
 from transforms.outcomes import Clock
 from transforms.shared import Shared
+from transforms.text import urls
 
 WINDOW = dt.timedelta(days=14)  # between the observation of a text and of its copy
 SKETCH_LIMIT = 16  # sketches of one article, the first: a live page changes all day, and its copies are of early states
@@ -76,7 +75,7 @@ def sketch_of(article: Article) -> Sketch | None:
         language=(article.language or UNKNOWN_LANGUAGE).lower(),
         order_at=_order_at(article),
         observed_at=article.observed_at,
-        site=courlan.extract_domain(article.url) or urlsplit(article.url).hostname or "",
+        site=urls.site(article.url),
         credits=tuple(ids.folded(credit).casefold()[:CREDIT_CHARACTERS] for credit in article.credits[:CREDIT_LIMIT]),
         word_count=found.word_count,
         shingles=found.shingles,

@@ -2,7 +2,8 @@
 
 A capture is judged against its neighbours in observed time, not in the order of arrival. One that is equal in content
 to the capture before it makes no row: its entry ends here, unchanged. One that arrives late is judged in its place, and
-those after it again, with a higher `judged_seq`, as far as anything changes for them.
+those after it again, with a higher `judged_seq`, as far as anything changes for them. The feed's own text, taken for want
+of the page, says nothing new of an article whose page is known: such a capture is dropped.
 
 What is known of an article comes from Beam state, and behind it from an `ArticleMemory` that outlives the run. Locally
 the state is empty at each cycle's start, and only lets two captures of one cycle see each other; on a cluster the state
@@ -23,7 +24,7 @@ from apache_beam.transforms.userstate import ReadModifyWriteStateSpec, TimerSpec
 from apache_beam.utils.timestamp import Timestamp
 
 from schemas import ids
-from schemas.enums import Change, OutcomeKind, Stage
+from schemas.enums import Change, OutcomeKind, Source, Stage
 from schemas.memory import KnownCapture, KnownCaptures
 from schemas.records import Article, Capture, DeadLetter, Outcome, Revision
 from transforms import outcomes
@@ -55,8 +56,8 @@ class Judgement:
     """What a capture was found to be.
 
     Args:
-        change: what changed since the capture before it; None if nothing did, and it makes no row.
-        same_as: the capture_id that it equals, if it makes no row.
+        change: what changed since the capture before it; None if it makes no row.
+        same_as: the capture_id that it equals; None without a row if the feed's text stands against the page's.
         revisions: the judgement of the capture, and of later ones that are judged again.
         known: what to remember, one for each revision.
     """
@@ -83,6 +84,7 @@ def revise(article: Article, known: Iterable[KnownCapture]) -> Judgement:
         article_id=article.article_id,
         observed_at=article.observed_at,
         content_hash=article.content_hash,
+        source=article.source,
         extractor=f"{article.extractor_name} {article.extractor_version} {article.profile_version}",
     )
     if any(capture.capture_id == ours.capture_id for capture in chain):
@@ -92,6 +94,8 @@ def revise(article: Article, known: Iterable[KnownCapture]) -> Judgement:
     predecessor = before[-1] if before else None
     if predecessor is not None and predecessor.content_hash == ours.content_hash:
         return Judgement(change=None, same_as=predecessor.capture_id)
+    if ours.source is Source.FEED and any(capture.source is not Source.FEED for capture in before):
+        return Judgement(change=None)
     is_first = not before and (not after or after[0].change is Change.NEW)  # else older ones are forgotten
     ours = _judged(ours, predecessor) if before or is_first else dataclasses.replace(ours, change=Change.UPDATE)
 
@@ -207,7 +211,8 @@ class _ReviseCapture(beam.DoFn):
             yield beam.pvalue.TaggedOutput("dead_letters", letter)
             return
         if judgement.change is None:
-            outcome = outcomes.of_capture(capture, Stage.REVISE, OutcomeKind.UNCHANGED, self._clock())
+            kind = OutcomeKind.UNCHANGED if judgement.same_as else OutcomeKind.DROPPED
+            outcome = outcomes.of_capture(capture, Stage.REVISE, kind, self._clock())
             yield beam.pvalue.TaggedOutput("outcomes", dataclasses.replace(outcome, capture_id=judgement.same_as))
             return
         newest = _in_order([*held.captures, *judgement.known])[-KNOWN_LIMIT:]

@@ -3,6 +3,7 @@
 import datetime as dt
 import itertools
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import apache_beam as beam
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
@@ -11,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import ids
-from schemas.enums import Change, Origin, OutcomeKind, Reason, Stage
+from schemas.enums import Change, Origin, OutcomeKind, Reason, Source, Stage
 from schemas.memory import KnownCapture
 from schemas.records import Article, Capture, DeadLetter, Outcome, Revision
 from transforms.revise import KNOWN_LIMIT, Judgement, ReviseCaptures, revise
@@ -80,6 +81,21 @@ def test_equal_content_makes_no_row() -> None:
     memory.take(first)
     (again,) = memory.take(article("A", 5))
     assert (again.change, again.same_as, again.revisions, again.known) == (None, first.capture_id, (), ())
+
+
+def test_the_feeds_text_says_nothing_new_of_an_article_whose_page_is_known() -> None:
+    memory = Memory()
+    page, fed = article("The page.", 1), replace(article("The summary.", 2), source=Source.FEED)
+    judgements = memory.take(page, fed)
+    assert [judgement.change for judgement in judgements] == [Change.NEW, None]
+    assert judgements[1].same_as is None
+    assert list(memory.valid) == [page.capture_id]
+
+
+def test_a_page_takes_the_place_of_the_feeds_text() -> None:
+    memory = Memory()
+    memory.take(replace(article("The summary.", 1), source=Source.FEED), article("The page.", 2))
+    assert memory.changes() == [Change.NEW, Change.UPDATE]
 
 
 def test_the_same_capture_twice_makes_no_row() -> None:
