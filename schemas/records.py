@@ -279,6 +279,10 @@ class Entry:
     published_at_raw: str | None = None
     published_zone: Zone | None = None
     modified_at: dt.datetime | None = None
+    # of a revisit: which one it is, and the validators of the page as it was fetched last
+    revisit_no: int = 0
+    etag: str | None = None
+    last_modified: str | None = None
     # what is configured for its feed, or said by it
     outlet: str | None = None
     language: str | None = None

@@ -2,8 +2,8 @@
 
 A capture is judged against its neighbours in observed time, not in the order of arrival. One that is equal in content
 to the capture before it makes no row: its entry ends here, unchanged. One that arrives late is judged in its place, and
-those after it again, with a higher `judged_seq`, as far as anything changes for them. The feed's own text, taken for want
-of the page, says nothing new of an article whose page is known: such a capture is dropped.
+those after it again, with a higher `judged_seq`, as far as anything changes for them. The feed's own text, taken for
+want of the page, says nothing new of an article whose page is known: such a capture is dropped.
 
 What is known of an article comes from Beam state, and behind it from an `ArticleMemory` that outlives the run. Locally
 the state is empty at each cycle's start, and only lets two captures of one cycle see each other; on a cluster the state

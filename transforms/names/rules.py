@@ -1,0 +1,448 @@
+"""The rules that find names in one line, from left to right, one run of capitalised words after the other."""
+
+from dataclasses import dataclass, field
+
+from schemas.enums import EntityType
+from transforms.names import words as w
+from transforms.names.gazetteer import Name
+from transforms.names.tokens import Case
+from transforms.names.view import LineView
+
+PERSON, ORG, PLACE = EntityType.PERSON, EntityType.ORG, EntityType.PLACE
+
+MAX_NAME_TOKENS = 6  # of a person or of an unknown sequence
+MAX_PLACE_TOKENS = 5  # before and with "River", "Airport", ...
+MAX_LIST_TOKENS = 12  # of "Trade, Industry and Energy"
+HEADLINE_TOKENS = 4  # of a name that a headline may share with the body
+_AFTER_PERSON = frozenset("Jr Jr. Sr Sr. II III IV V VI VII VIII IX X XI XII XIV XVI".split())  # noqa: SIM905  # reads best as words
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A name in a text, as 0-based code points; `name` is the gazetteer's entry, where it is known there."""
+
+    start: int
+    end: int
+    kind: EntityType
+    name: Name | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """Words that are a name if the rest of the article says so; by themselves a `kind` of name, or none."""
+
+    start: int
+    end: int
+    kind: EntityType | None
+    name: Name | None = None
+
+
+@dataclass(slots=True)
+class Reading:
+    """What one text holds by itself."""
+
+    text: str
+    spans: list[Span] = field(default_factory=list)
+    guesses: list[Guess] = field(default_factory=list)
+
+    def words(self, found: Span | Guess) -> str:
+        """The words of a name in this text."""
+        return self.text[found.start : found.end]
+
+
+class LineReader:
+    """Reads one line into a `Reading`.
+
+    Every rule is asked in turn whether a name begins at word `k` of a run that ends before word `j`. It answers with
+    the word to go on with, or None when it does not apply; it has then written down what it found.
+    """
+
+    def __init__(self, view: LineView, reading: Reading, language: str) -> None:
+        self.view = view
+        self.reading = reading
+        self.is_english = language == "en"
+        self.is_german = language == "de"
+        self.rules = (
+            self._particle,
+            self._known_phrase,
+            self._organisation,
+            self._place,
+            self._something_else,
+            self._adjective,
+            self._after_title,
+            self._after_role,
+            self._given_and_surname,
+            self._known_word,
+        )
+
+    def read(self) -> None:
+        """Read the whole line."""
+        k = 0
+        while k < len(self.view.tokens):
+            if self.view.case is not Case.NORMAL:
+                k = self._headline(k)
+            elif self.view.is_capital(k):
+                k = self._dateline(k) or self._opener(k) or self._run(k)
+            else:
+                k = self._known_small(k) or k + 1
+
+    # ── what a line may begin with ─────────────────────────────────────────────────────────────────────────────
+
+    def _headline(self, k: int) -> int:
+        """Of words whose capitals say nothing, only what is known for sure: here, or from the body."""
+        view = self.view
+        found = view.sure(k)
+        if found and (found[0] > k + 1 or not view.is_common(k) or view.is_acronym(k)):
+            return self._emit(k, found[0], found[1].kind, found[1])
+        if not view.is_capital(k):
+            return k + 1
+        end = view.full_name_end(k, len(view.tokens))
+        if end and not view.is_common(k) and not view.is_common(end - 1):
+            return self._emit(k, end, PERSON)
+        for end in range(min(k + HEADLINE_TOKENS, len(view.tokens)), k, -1):
+            self._guess(k, end, None)
+        return k + 1
+
+    def _dateline(self, k: int) -> int | None:
+        """CAIRO, at the beginning."""
+        if self.view.is_first(k) and self.view.text(k).isupper():
+            name = self.view.gazetteer.names.get(self.view.text(k).title())
+            if name is not None and name.is_sure:
+                return self._emit(k, k + 1, name.kind, name)
+        return None
+
+    def _opener(self, k: int) -> int | None:
+        """A word that has its capital from the sentence, unless a known name begins with it: The Hague, US."""
+        text = self.view.text(k)
+        if text.lower() in w.OPENERS and (self.view.is_first(k) or text in w.NEVER_INSIDE):
+            found = self.view.known(k)
+            if found and (found[0] > k + 1 or self.view.is_acronym(k)):
+                return self._emit(k, found[0], found[1].kind, found[1])
+            return k + 1
+        return None
+
+    def _known_small(self, k: int) -> int | None:
+        """A known name that begins with a small letter: al Qaeda, eBay."""
+        found = self.view.known(k)
+        return self._emit(k, found[0], found[1].kind, found[1]) if found else None
+
+    def _run(self, k: int) -> int:
+        end = self.view.run_end(k)
+        while k < end:
+            k = self._name(k, end)
+        return k
+
+    def _name(self, k: int, j: int) -> int:
+        for rule in self.rules:
+            end = rule(k, j)
+            if end is not None:
+                return end
+        return self._unknown(k, j)
+
+    # ── the rules ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _particle(self, k: int, _j: int) -> int | None:
+        return None if self.view.is_capital(k) else k + 1
+
+    def _known_phrase(self, k: int, j: int) -> int | None:
+        """A sure known name of several words, unless an organisation's name goes on after it."""
+        found = self.view.sure(k)
+        if found is None or found[0] == k + 1:
+            return None
+        head = self._org_head(k, j)
+        if head is not None and head >= found[0]:
+            return None
+        return self._emit(k, found[0], found[1].kind, found[1])
+
+    def _organisation(self, k: int, j: int) -> int | None:
+        end = self._organisation_end(k, j)
+        return self._emit(k, end, ORG) if end else None
+
+    def _place(self, k: int, j: int) -> int | None:
+        end = self._place_before_end(k, j) or self._place_head_end(k, j)
+        return self._emit(k, end, PLACE) if end else None
+
+    def _something_else(self, k: int, j: int) -> int | None:
+        """An event, a law, a prize: passed over, but for the organisation that it begins with."""
+        view = self.view
+        if view.text(k) in w.OTHER_HEADS_BEFORE and k + 1 < j:
+            return j
+        for i in range(k + 1, j):
+            if view.is_title(i):
+                return None
+            if view.text(i) in w.OTHER_HEADS:
+                if view.is_given(k) and (i > k + 1 or view.text(i) in view.gazetteer.surnames):
+                    return None
+                found = view.sure(k, i)
+                if found and found[1].kind is ORG:
+                    self._emit(k, found[0], ORG, found[1])
+                return i + 1
+        return None
+
+    def _adjective(self, k: int, _j: int) -> int | None:
+        return k + 1 if self.view.text(k) in w.CALENDAR or self.view.text(k) in w.DEMONYMS else None
+
+    def _after_title(self, k: int, j: int) -> int | None:
+        """The person after titles: Egyptian Foreign Minister ..."""
+        view = self.view
+        if not view.is_title(k):
+            return None
+        while k < j and (view.is_title(k) or view.text(k) in w.DEMONYMS):
+            k += 1
+        is_full = k + 1 < j and view.is_given(k)
+        if k == j or view.text(k) in w.NO_NAMES or self._organisation_end(k, j) or (view.sure(k) and not is_full):
+            return k
+        if view.text(k - 1) in w.SOFT_TITLES and view.is_common(k) and not view.is_given(k):
+            return k
+        end = self._person_end(k, j)
+        return self._emit(k, end, PERSON) if end > k else k + 1
+
+    def _after_role(self, k: int, j: int) -> int | None:
+        """The person after a word such as "leader"."""
+        view = self.view
+        if view.is_first(k) or view.text(k - 1).lower() not in w.ROLES or view.sure(k):
+            return None
+        end = self._person_end(k, j)
+        if end == k or (end == k + 1 and view.text(k) in w.NO_NAMES):
+            return None
+        return self._emit(k, end, PERSON)
+
+    def _given_and_surname(self, k: int, j: int) -> int | None:
+        view = self.view
+        if k + 1 == j or not view.is_given(k) or (view.sure(k) and view.is_common(k + 1)):
+            return None
+        is_only_given = not view.is_common(k) and view.known(k) is None and k + 2 == j  # John Stones
+        if not (is_only_given or view.is_surname(k + 1) or view.is_given(k + 1) or view.text(k + 1) in w.PARTICLES):
+            return None
+        end = self._person_end(k, j)
+        return self._emit(k, end, PERSON) if end > k + 1 else None
+
+    def _known_word(self, k: int, j: int) -> int | None:
+        """A known name of one word, or one that needs a context and has it."""
+        view = self.view
+        found = view.known(k)
+        if found is None:
+            return None
+        end, name = found
+        if name.is_sure:
+            is_first_name = end == k + 1 < j and view.text(k) in view.gazetteer.given_names and view.is_surname(end)
+            return None if is_first_name else self._emit(k, end, name.kind, name)
+        if name.kind is PLACE and self._region_follows(end):
+            return self._emit(k, end, PLACE, name)
+        if name.kind is PLACE and end == j:
+            enough = w.STRONG_PLACE_PREPOSITIONS if view.is_known_name_part(k) else w.PLACE_PREPOSITIONS
+            if view.text(k - 1).lower() in enough:
+                self._guess(k, end, PLACE, name)
+                return end
+        return None
+
+    def _unknown(self, k: int, j: int) -> int:
+        """A capitalised sequence that nothing explains: a guess."""
+        end = k
+        while end < min(j, k + MAX_NAME_TOKENS) and not self._ends_unknown(end, k):
+            end += 1
+        if end == k:
+            return k + 1
+        is_single = end == k + 1
+        while self.view.text(end - 1) in w.PARTICLES:
+            end -= 1
+        kind = self._single(k) if is_single else self._several(k, end)
+        self._guess(k, end, kind if self.is_english else None)
+        return end
+
+    # ── organisations ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _org_head(self, k: int, j: int) -> int | None:
+        """The last head of an organisation's name in the run from `k` on, before a title or a person."""
+        view = self.view
+        head = None
+        for i in range(k, j):
+            text = view.text(i)
+            is_head = text in w.ORG_HEADS or (text in w.ORG_HEADS_OF and view.text(i + 1) == "of")
+            if is_head or (text == "District" and head == i - 1):
+                head = i
+            elif view.is_hard_title(i) or text in w.CALENDAR or (i > k and view.full_name_end(i, j)):
+                break
+        return head
+
+    def _organisation_end(self, k: int, j: int) -> int | None:
+        view = self.view
+        head = self._org_head(k, j)
+        if head is None:
+            return None
+        complement = self._complement_end(head)
+        if complement or head == k:
+            return complement
+        if view.text(head) in w.SUBJECTS and view.is_title(head + 1):
+            return None
+        is_adjective = view.text(k) in w.DEMONYMS or view.known(k, k + 1) is not None
+        if head == k + 1 and view.is_first(k) and view.is_common(k) and not is_adjective:
+            return None
+        return head + 1
+
+    def _complement_end(self, head: int) -> int | None:
+        """The end of "of Foreign Affairs" or "for the Visual Arts" after a head that takes it."""
+        view = self.view
+        text, link = view.text(head), view.text(head + 1)
+        takes_it = (link == "of" and text in w.ORG_HEADS_OF) or (link in ("for", "on") and text in w.ORG_HEADS_FOR)
+        if not takes_it or view.tokens[head].is_possessive:
+            return None
+        first = head + 3 if view.text(head + 2) == "the" else head + 2
+        if not view.is_capital(first) or view.text(first) in w.CALENDAR:
+            return None
+        end = view.run_end(first)
+        found = view.sure(first, end)
+        if found:
+            return found[0]
+        for i in range(first + 1, end):
+            if view.is_hard_title(i) or view.full_name_end(i, end):
+                return i
+        return self._list_end(end)
+
+    def _list_end(self, end: int) -> int:
+        """The end of "Trade, Industry and Energy", of which the first word ends at `end`; else `end`.
+
+        Only common words make such a list: in "University of Oxford and Cambridge" there are two names.
+        """
+        view = self.view
+        last = end
+        limit = end + MAX_LIST_TOKENS
+        while (
+            last < limit
+            and view.text(last) in (",", "and", "of")
+            and view.is_common(last - 1)
+            and view.is_common(last + 1)
+        ):
+            if not view.is_capital(last + 1) or view.tokens[last - 1].is_possessive:
+                break
+            link = view.text(last)
+            last = view.run_end(last + 1)
+            if link != ",":
+                end = last
+        return end
+
+    # ── places ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _place_before_end(self, k: int, j: int) -> int | None:
+        """Lake X, Gulf of X."""
+        view = self.view
+        text = view.text(k)
+        if text in w.PLACE_HEADS_BEFORE and k + 1 < j and not view.is_title(k + 1):
+            end = k + 2
+            while end < j and view.text(end) in w.PLACE_HEADS:
+                end += 1
+            return end
+        if text in w.PLACE_HEADS_OF and view.text(k + 1) == "of" and view.is_capital(k + 2):
+            return view.run_end(k + 2)
+        return None
+
+    def _place_head_end(self, k: int, j: int) -> int | None:
+        """X River, X International Airport."""
+        view = self.view
+        for i in range(k + 1, min(j, k + MAX_PLACE_TOKENS)):
+            if view.is_title(i) or view.text(i) in w.CALENDAR:
+                return None
+            if view.text(i) in w.PLACE_HEADS:
+                end = i + 1
+                while end < j and view.text(end) in w.PLACE_HEADS:
+                    end += 1
+                is_person = view.is_given(k) and i + 1 == j and view.text(i) in view.gazetteer.surnames
+                is_opener = end == k + 2 and view.is_first(k) and view.is_common(k)
+                return None if is_person or is_opener else end
+        return None
+
+    def _region_follows(self, i: int) -> bool:
+        """Whether a comma and a sure place follow, as in "Reading, Pennsylvania"."""
+        found = self.view.sure(i + 1) if self.view.text(i) == "," else None
+        return found is not None and found[1].kind is PLACE
+
+    # ── persons ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _person_end(self, k: int, j: int) -> int:
+        """Where the person's name that begins at `k` ends; `k` if none does."""
+        end = k
+        for i in range(k, min(j, k + MAX_NAME_TOKENS)):
+            if self._ends_person(i, k, j):
+                break
+            if self.view.text(i) not in w.PARTICLES:
+                end = i + 1
+        return end
+
+    def _ends_person(self, i: int, k: int, j: int) -> bool:
+        """Whether word `i` is no part of the person's name that began at `k`."""
+        view = self.view
+        text = view.text(i)
+        if text in _AFTER_PERSON:
+            return i == k
+        if text == "&" or any(text in words for words in (w.TITLES, w.CALENDAR, w.ORG_HEADS, w.NO_NAMES)):
+            return True
+        if text in w.DEMONYMS:
+            return not (i == j - 1 and i == k + 1)  # Tom English
+        if i <= k + 1 or text in w.PARTICLES:
+            return False
+        found = view.sure(i, j)
+        return (
+            view.is_acronym(i)
+            or (view.is_common(i) and text not in view.gazetteer.surnames)
+            or (found is not None and found[0] > i + 1)
+            or (self.is_german and self._is_surname_done(i))
+        )
+
+    def _is_surname_done(self, i: int) -> bool:
+        before = self.view.text(i - 1)
+        return before not in w.PARTICLES and before not in self.view.gazetteer.given_names
+
+    # ── guesses ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _ends_unknown(self, i: int, k: int) -> bool:
+        view = self.view
+        text = view.text(i)
+        if any(text in words for words in (w.NO_NAMES, w.CALENDAR, w.DEMONYMS)) or not _is_wordlike(text):
+            return True
+        return i > k and (
+            view.is_title(i) or view.sure(i) is not None or view.full_name_end(i, len(view.tokens)) is not None
+        )
+
+    def _several(self, k: int, end: int) -> EntityType | None:
+        """What several unknown words most likely are; nothing, if one of them is a common word or an acronym."""
+        view = self.view
+        if any(view.is_common(i) or view.is_acronym(i) for i in range(k, end)):
+            return None
+        is_place = view.text(k - 1).lower() in w.STRONG_PLACE_PREPOSITIONS
+        return PLACE if is_place and view.text(end - 1) not in view.gazetteer.surnames else PERSON
+
+    def _single(self, k: int) -> EntityType | None:
+        """What a single unknown word most likely is, by its neighbours.
+
+        Nothing, where no kind was right for about half of such words in the training sentences of
+        benchmarks/entities.py.
+        """
+        view = self.view
+        if view.is_common(k):
+            return None
+        if view.is_acronym(k):
+            return ORG if 2 < len(view.text(k)) < 6 and "." not in view.text(k) else None
+        if view.text(k - 1).lower() in w.STRONG_PLACE_PREPOSITIONS or self._region_follows(k + 1):
+            return PLACE
+        if view.is_known_name_part(k) or view.text(k + 1) in w.PERSON_VERBS or view.tokens[k].is_possessive:
+            return PERSON
+        return PLACE if view.text(k) in view.gazetteer.names else None
+
+    # ── results ────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _emit(self, k: int, end: int, kind: EntityType, name: Name | None = None) -> int:
+        """Write down a name, without a leading article; return the word to go on with."""
+        first = k + 1 if self.view.text(k).lower() == "the" and k + 1 < end else k
+        start, stop = self.view.tokens[first].start, self.view.tokens[end - 1].end
+        if name is not None and name.canonical.endswith("'s") and self.view.tokens[end - 1].is_possessive:
+            stop += len("'s")
+        self.reading.spans.append(Span(start, stop, kind, name))
+        return end
+
+    def _guess(self, k: int, end: int, kind: EntityType | None, name: Name | None = None) -> None:
+        self.reading.guesses.append(Guess(self.view.tokens[k].start, self.view.tokens[end - 1].end, kind, name))
+
+
+def _is_wordlike(text: str) -> bool:
+    """Whether a token is letters, but for what joins them."""
+    return all(char.isalpha() or char in "-'.\u2019" for char in text)
