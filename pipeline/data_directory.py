@@ -2,9 +2,11 @@
 
 import fcntl
 import os
+import time
 from pathlib import Path
 
 LOCK_FILE = "runner.lock"
+LOOKS, LOOK_S = 5, 0.02  # tries at the lock, and the seconds between them
 
 
 def warehouse_of(folder: Path) -> Path:
@@ -33,7 +35,7 @@ class RunnerLock:
         except OSError as error:
             raise DataDirectoryError(f"{folder}: cannot be written: {error.strerror}") from error
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock()
         except BlockingIOError as error:
             self._file.seek(0)
             owner = self._file.read().strip() or "unknown"
@@ -42,6 +44,17 @@ class RunnerLock:
         self._file.truncate(0)
         self._file.write(str(os.getpid()))
         self._file.flush()
+
+    def _lock(self) -> None:
+        """Take the lock, also if `wirebeam status` is just looking whether someone has it."""
+        for _ in range(LOOKS):
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(LOOK_S)
+            else:
+                return
+        fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def release(self) -> None:
         """Let another run have it."""

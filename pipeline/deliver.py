@@ -1,16 +1,19 @@
-"""deliver: from the outbox to every sink, in sequence, each sink with its own cursor.
+"""deliver: from the outbox to every sink, in sequence, each sink in a thread of its own and with its own cursor.
 
-A sink that is down delays only itself. A batch that was written but whose cursor was not noted is delivered again, and
-the sink refuses what it has. Rows leave the outbox when every sink of this run has them.
+A sink that is down or slow delays only itself. A batch that was written but whose cursor was not noted is delivered
+again, and the sink refuses what it has. Rows leave the outbox when every sink of this run has them.
 """
 
+import contextlib
 import sqlite3
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import structlog
 
+from pipeline.metrics import Metrics
 from pipeline.sinks.base import Batch, Row, Sink, SinkError
 from pipeline.state import State
 from schemas.records import Delivery
@@ -18,97 +21,139 @@ from transforms.outcomes import Clock, utc_now
 
 MAX_ROWS = 5_000  # of one batch: bounds memory, and makes few large commits of many small cycles
 FLUSH_S = 30.0  # rows wait at most this long for others to join their commit
+LONGEST_BACK_OFF_S = 300.0  # between two tries at a sink that fails
+FINISH_S = 8.0  # that a run which ends waits for its sinks; what they lack by then stays in the outbox
 
 log = structlog.get_logger()
 
 
-def deliver(state: State, sinks: Sequence[Sink], clock: Clock = utc_now) -> Mapping[str, SinkError]:
-    """Move what is in the outbox to `sinks`.
+def deliver(state: State, sink: Sink, metrics: Metrics, clock: Clock = utc_now) -> None:
+    """Move what is in the outbox to `sink`, batch after batch.
 
-    Returns:
-        For each sink that could not take all: why. The others have everything that was in the outbox.
+    Raises:
+        SinkError: the sink cannot take it now; what it has taken is noted.
     """
-    failed: dict[str, SinkError] = {}
-    reached = []
-    for sink in sinks:
-        try:
-            _catch_up(state, sink, clock)
-        except SinkError as error:
-            failed[sink.uri] = error
-        except sqlite3.Error:
-            raise  # our own state: no sink's fault
-        except Exception as error:  # noqa: BLE001  # whatever a sink's library raises delays that sink only
-            failed[sink.uri] = SinkError(f"{sink.uri}: {type(error).__name__}: {error}")
-        reached.append(state.cursor(sink.uri)[0])
-    if reached:
-        state.trim_outbox(min(reached))
-    return failed
-
-
-def _catch_up(state: State, sink: Sink, clock: Clock) -> None:
-    """Deliver batch after batch until `sink` has all that is in the outbox."""
     while True:
         seq, newest = state.cursor(sink.uri)
-        rows = state.outbox(seq, MAX_ROWS)
+        rows = [Row(row.seq, row.table, row.record) for row in state.outbox(seq, MAX_ROWS)]
         if not rows:
             return
         # A clock that is set back must not hide rows from a reader that asks for what came since.
         ingested_at = max(clock(), newest)
         last = rows[-1].seq
-        sink.write(
-            Batch(
-                writer=state.id,
-                rows=tuple(Row(row.seq, row.table, row.record) for row in rows),
-                delivery=Delivery(ingested_at=ingested_at, batch_id=f"{state.id}-{last:012d}"),
+        started = time.monotonic()
+        try:
+            sink.write(
+                Batch(
+                    writer=state.id,
+                    rows=tuple(rows),
+                    delivery=Delivery(ingested_at=ingested_at, batch_id=f"{state.id}-{last:012d}"),
+                )
             )
-        )
+        except SinkError:
+            raise
+        except Exception as error:  # whatever a sink's library raises delays that sink only
+            raise SinkError(f"{sink.uri}: {type(error).__name__}: {error}") from error
         state.set_cursor(sink.uri, last, ingested_at)
+        metrics.delivered(sink.uri, rows, time.monotonic() - started)
 
 
 class Deliverer:
-    """Delivers beside the cycles, in a thread of its own, so that a slow sink holds up no download.
+    """Delivers beside the cycles, so that a slow sink holds up neither a download nor another sink.
 
     Args:
         folder: the data directory.
         sinks: where to; they are this object's own from now on.
-        flush_s: seconds between deliveries.
+        metrics: what is told of deliveries.
+        flush_s: seconds that rows wait for others, unless there are `MAX_ROWS` of them.
+        clock: commit time of the rows.
     """
 
-    def __init__(self, folder: Path, sinks: Sequence[Sink], *, flush_s: float = FLUSH_S) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        sinks: Sequence[Sink],
+        metrics: Metrics,
+        *,
+        flush_s: float = FLUSH_S,
+        clock: Clock = utc_now,
+    ) -> None:
         self._folder = folder
         self._sinks = sinks
+        self._metrics = metrics
         self._flush_s = flush_s
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="deliver", daemon=True)
-        self.failed: Mapping[str, SinkError] = {}
-        self.fault: BaseException | None = None
-        self._thread.start()
+        self._clock = clock
+        self._is_stopping = threading.Event()
+        self._wake = {sink.uri: threading.Event() for sink in sinks}
+        self._failed: dict[str, SinkError] = {}
+        self._faults: list[BaseException] = []
+        self._threads = [
+            threading.Thread(target=self._run, args=(sink,), name=f"deliver {sink.uri}", daemon=True) for sink in sinks
+        ]
+        for thread in self._threads:
+            thread.start()
 
-    def finish(self) -> Mapping[str, SinkError]:
-        """Deliver what is left, close the sinks, and say which of them could not take all.
+    def flush(self) -> None:
+        """Deliver now: the outbox holds a batch."""
+        for wake in self._wake.values():
+            wake.set()
+
+    def check(self) -> None:
+        """Nothing, if all threads are well.
 
         Raises:
-            BaseException: what the thread died of, if it did: a fault of our own.
+            BaseException: what one of them died of: a fault of our own, such as a state.db that cannot be read.
         """
-        self._stopping.set()
-        self._thread.join()
-        for sink in self._sinks:
-            sink.close()
-        if self.fault:
-            raise self.fault
-        return self.failed
+        if self._faults:
+            raise self._faults[0]
 
-    def _run(self) -> None:
+    def finish(self, timeout_s: float | None = None) -> Mapping[str, SinkError]:
+        """Deliver what is left, close the sinks, and say which of them could not take all.
+
+        Args:
+            timeout_s: how long to wait for the sinks together; None for as long as they need.
+
+        Raises:
+            BaseException: as `check`.
+        """
+        self._is_stopping.set()
+        self.flush()
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        for sink, thread in zip(self._sinks, self._threads, strict=True):
+            thread.join(None if end is None else max(0.0, end - time.monotonic()))
+            if thread.is_alive():
+                self._failed[sink.uri] = SinkError(f"{sink.uri}: did not take its rows in time")
+            else:
+                sink.close()
+        self.check()
+        return self._failed
+
+    def _run(self, sink: Sink) -> None:
         try:
-            state = State(self._folder)
+            with contextlib.closing(State(self._folder)) as state:
+                self._deliver_until_stopped(state, sink)
+        except BaseException as error:  # noqa: BLE001  # handed to the driver's thread by `check`
+            self._faults.append(error)
+
+    def _deliver_until_stopped(self, state: State, sink: Sink) -> None:
+        wait_s = self._flush_s
+        is_last = False
+        while not is_last:
+            self._wake[sink.uri].wait(wait_s)
+            self._wake[sink.uri].clear()
+            is_last = self._is_stopping.is_set()
             try:
-                is_last = False
-                while not is_last:
-                    is_last = self._stopping.wait(self._flush_s)
-                    self.failed = deliver(state, self._sinks)
-                    for uri, error in self.failed.items():
-                        log.warning("sink_failed", sink=uri, error=str(error))
-            finally:
-                state.close()
-        except BaseException as error:  # noqa: BLE001  # handed to the driver's thread by `finish`
-            self.fault = error
+                deliver(state, sink, self._metrics, self._clock)
+            except SinkError as error:
+                self._failed[sink.uri] = error
+                self._metrics.sink_failed(sink.uri)
+                log.warning("sink_failed", sink=sink.uri, error=str(error))
+                wait_s = min(max(2 * wait_s, 1.0), LONGEST_BACK_OFF_S)
+                continue
+            self._failed.pop(sink.uri, None)
+            wait_s = self._flush_s
+            try:
+                state.trim_outbox([each.uri for each in self._sinks])
+                self._metrics.outbox(state.outbox_length(), state.outbox_since())
+            except sqlite3.OperationalError:  # the database is busy for longer than a commit takes: next time
+                log.warning("outbox_not_trimmed")

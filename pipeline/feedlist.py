@@ -85,6 +85,15 @@ def read_feeds(arguments: Sequence[str], valid_from: dt.datetime) -> FeedList:
     return FeedList(tuple(found.values()), tuple(problems))
 
 
+def read_feed(settings: Mapping[str, object], valid_from: dt.datetime) -> FeedList:
+    """Read one feed from its settings, as a `[[feed]]` table of a TOML file has them; see `read_feeds`."""
+    found = list(_feed("command line", _Named(settings), valid_from))
+    return FeedList(
+        tuple(one for one in found if isinstance(one, FeedSetting)),
+        tuple(one for one in found if isinstance(one, Problem)),
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Named:
     """A feed as a list names it, and the lines that do so."""

@@ -17,8 +17,10 @@ from transforms.outcomes import Clock, utc_now
 from transforms.poll import PollFeeds
 from transforms.pool import Pool
 from transforms.revise import ArticleMemory, ReviseCaptures
+from transforms.schedule import Limits
 from transforms.shared import Shared
 from transforms.tag import TagEntities
+from transforms.visits import SINGLE_RUN, Policy
 from transforms.web.downloads import Downloads
 from transforms.write import Gathered, GatherRecords, PublishCaptures
 
@@ -45,6 +47,8 @@ class Parts:
         initial: how many of the newest entries to take of a feed seen for the first time; None for all.
         deadline_s: seconds that a cycle waits for polls, and again for pages.
         max_pages: pages that one cycle takes.
+        limits: between which intervals a feed is polled; None for a single run.
+        policy: how often a page is asked for.
         tagger: what finds the entities.
         clock: wall clock of the outcomes.
     """
@@ -58,6 +62,8 @@ class Parts:
     initial: int | None
     deadline_s: float
     max_pages: int
+    limits: Limits | None = None
+    policy: Policy = SINGLE_RUN
     tagger: Shared[Tagger] = field(default_factory=lambda: Shared(load_tagger))
     clock: Clock = utc_now
 
@@ -70,13 +76,18 @@ def build(root: beam.Pipeline, parts: Parts) -> None:
         pool=parts.pool,
         deadline_s=parts.deadline_s,
         initial=parts.initial,
+        limits=parts.limits,
         clock=parts.clock,
     )
     entries = (work.entries, polled.entries) | "FlattenEntries" >> beam.Flatten()
     fetched = entries | "Fetch" >> FetchPages(
-        downloads=parts.downloads, deadline_s=parts.deadline_s, max_pages=parts.max_pages, clock=parts.clock
+        downloads=parts.downloads,
+        deadline_s=parts.deadline_s,
+        max_pages=parts.max_pages,
+        policy=parts.policy,
+        clock=parts.clock,
     )
-    extracted = fetched.pages | "Extract" >> ExtractPages(pool=parts.pool, clock=parts.clock)
+    extracted = fetched.pages | "Extract" >> ExtractPages(pool=parts.pool, policy=parts.policy, clock=parts.clock)
     revised = extracted.captures | "Revise" >> ReviseCaptures(memory=parts.articles, clock=parts.clock)
     linked = revised.captures | "Link" >> LinkCopies(memory=parts.copies, clock=parts.clock)
     tagged = linked.captures | "Tag" >> TagEntities(tagger=parts.tagger, clock=parts.clock)
@@ -86,6 +97,7 @@ def build(root: beam.Pipeline, parts: Parts) -> None:
         ("GatherPollStates", polled.states),
         ("GatherPollDeadLetters", polled.dead_letters),
         ("GatherEntries", polled.entries),
+        ("GatherValidators", fetched.validators),
         ("GatherFetchOutcomes", fetched.outcomes),
         ("GatherFetchDeadLetters", fetched.dead_letters),
         ("GatherExtractOutcomes", extracted.outcomes),

@@ -1,33 +1,40 @@
-"""The local run: short bounded cycles of the graph, each followed by one commit; delivery runs beside them.
+"""The local run, once or without end: short bounded cycles of the graph, each followed by one commit.
 
 A cycle takes the feeds and the queued entries that are due, bounded in count, runs the graph on Beam's in-process
 runner and hands what it gathered to `State.commit`. Downloads outlive cycles: what is not ready when a cycle ends is
-found by the next one.
+found by the next one. Delivery runs beside the cycles. A single run ends when nothing is left to do; one without end
+sleeps until the next feed or entry is due.
 """
 
 import copy
+import datetime as dt
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import apache_beam as beam
+import structlog
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 
-from pipeline.deliver import Deliverer
+from pipeline.deliver import FINISH_S, FLUSH_S, MAX_ROWS, Deliverer
 from pipeline.graph import Parts, Work, build
 from pipeline.memory import StateMemory
+from pipeline.metrics import Metrics
 from pipeline.sinks.base import Sink
 from pipeline.state import State
 from schemas.enums import LinkKind, Source
 from schemas.ids import EPOCH
-from schemas.records import Article, Entry, Feed, Link, Outcome, Poll
+from schemas.records import Article, Entry, Feed, FeedDue, Link, Outcome, Poll, PollState
 from transforms.outcomes import Clock, utc_now
 from transforms.pool import Pool
+from transforms.schedule import Limits, first_due
 from transforms.shared import Shared
+from transforms.visits import SINGLE_RUN, Policy
 from transforms.web.downloads import Downloads
 from transforms.web.messages import HttpConfig
 from transforms.write import Gathered
@@ -35,7 +42,12 @@ from transforms.write import Gathered
 MAX_FEEDS = 200  # polled in one cycle
 MAX_PAGES = 200  # taken up in one cycle
 LEAST_OF_HOST = 4  # of those, of one host
+SHORTEST_SLEEP_S, LONGEST_SLEEP_S = 0.05, 5.0  # between two turns of a loop with nothing due: feed lists are looked at
+CYCLE_TRIES = 5  # cycles in a row that may fail by a fault of our own before the run gives up
 DEADLINE_S = 1.0  # a cycle waits this long for polls, and again for pages
+
+
+log = structlog.get_logger()
 
 
 class Cycle:
@@ -110,6 +122,39 @@ class Progress:
     entries_done: int
 
 
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a run works.
+
+    Args:
+        http: politeness and limits of the downloads.
+        initial: how many of the newest entries to take of a feed seen for the first time; None for all.
+        limits: between which intervals a feed is polled; None for a single run.
+        policy: how often a page is asked for.
+        flush_s: seconds that rows wait for others to join their delivery.
+        outbox_limit: rows that a sink may lack before the run takes up no more work.
+        workers: processes of the pool; 0 for one per core.
+    """
+
+    http: HttpConfig
+    initial: int | None = None
+    limits: Limits | None = None
+    policy: Policy = SINGLE_RUN
+    flush_s: float = FLUSH_S
+    outbox_limit: int = 1_000_000
+    workers: int = 0
+
+
+class FeedSource(Protocol):
+    """Where a run without end has its feeds from; it is asked again and again, so that changes need no restart."""
+
+    def version(self) -> object:
+        """What changes when the feeds may have changed; cheap."""
+
+    def feeds(self) -> Sequence[tuple[Feed, str]]:
+        """The feeds to poll, each with the URL to request."""
+
+
 def _max_of_host(host_delay_s: float) -> int:
     """How many pages of one host a cycle takes up: a few times what its delay lets through, more would only wait."""
     if host_delay_s * MAX_PAGES <= LEAST_OF_HOST * DEADLINE_S:
@@ -125,78 +170,218 @@ def _new_gathered(_folder: str) -> Gathered:
     return Gathered()
 
 
+class _Engine:
+    """What both kinds of run drive: state, graph, downloads, pool, memory and delivery, opened and closed together."""
+
+    def __init__(self, folder: Path, sinks: Sequence[Sink], settings: Settings, metrics: Metrics, clock: Clock) -> None:
+        self.state = State(folder)
+        self.metrics = metrics
+        self._settings = settings
+        self._clock = clock
+        self._downloads = Shared(Downloads, (settings.http,))
+        self._pool = Shared(Pool, (settings.workers,))
+        self._memory: Shared[Any] = Shared(StateMemory, (str(folder),))
+        self._max_of_host = _max_of_host(settings.http.host_delay_s)
+        self._cycle = Cycle(
+            Parts(
+                work=Shared(_new_work),
+                gathered=Shared(_new_gathered, (str(folder),)),
+                downloads=self._downloads,
+                pool=self._pool,
+                articles=self._memory,
+                copies=self._memory,
+                initial=settings.initial,
+                limits=settings.limits,
+                policy=settings.policy,
+                deadline_s=DEADLINE_S,
+                max_pages=MAX_PAGES,
+                clock=clock,
+            )
+        )
+        self._deliverer = Deliverer(folder, sinks, metrics, flush_s=settings.flush_s, clock=clock)
+
+    def entries_due(self) -> list[Entry]:
+        """The queued entries for the next cycle."""
+        return self.state.entries_due(self._clock(), MAX_PAGES, self._max_of_host)
+
+    def run_cycle(self, feeds: Sequence[FeedDue], entries: Sequence[Entry]) -> tuple[Gathered, list[Outcome]]:
+        """One cycle and its commit; what it produced, and the rows of the ledger."""
+        self._deliverer.check()
+        started = time.monotonic()
+        gathered = self._cycle.run(Work(feeds=feeds, entries=entries))
+        ran = time.monotonic()
+        ledger = self.state.commit(entries, gathered, self._clock(), self._settings.policy)
+        self.metrics.committed(time.monotonic() - ran)
+        self.metrics.cycle(gathered, ledger, ran - started, taken=entries)
+        self.metrics.queue(self.state.queue_length())
+        rows = self.state.outbox_length()
+        self.metrics.outbox(rows, self.state.outbox_since())
+        if rows >= MAX_ROWS:
+            self._deliverer.flush()
+        return gathered, ledger
+
+    def is_full(self) -> bool:
+        """Whether a sink lacks so many rows that no more work is taken up."""
+        return self.state.outbox_length() >= self._settings.outbox_limit
+
+    def close(self, timeout_s: float | None = None) -> dict[str, str]:
+        """Deliver what is left and close everything; for each sink that could not take all, why."""
+        try:
+            failed = self._deliverer.finish(timeout_s)
+            return {uri: str(error) for uri, error in failed.items()}
+        finally:
+            self.state.close()
+            for shared in (self._downloads, self._pool, self._memory):
+                shared.get().close()
+                shared.forget()
+
+
 def run_once(
     folder: Path,
     feeds: Sequence[tuple[Feed, str]],
     sinks: Sequence[Sink],
-    http: HttpConfig,
+    settings: Settings,
     *,
-    initial: int | None = None,
     on_progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] = lambda: False,
     clock: Clock = utc_now,
-    workers: int = 0,
 ) -> RunReport:
     """Poll every feed once, bring every entry to its outcome, deliver everything.
 
-    Entries that an earlier run left in the queue are taken up too.
+    Entries that an earlier run left in the queue are taken up too, as far as they are due.
 
     Args:
         folder: the data directory; the caller holds its `RunnerLock`.
         feeds: each feed with the URL to request, credentials included.
         sinks: where the rows go; they are closed at the end.
-        http: politeness and limits of the downloads.
-        initial: how many of the newest entries to take of a feed seen for the first time; None for all.
+        settings: how it works; `limits` is None, `policy` is `SINGLE_RUN`.
         on_progress: called after each cycle.
         should_stop: asked before each cycle; what is committed is delivered before the run ends.
         clock: wall clock.
-        workers: processes of the pool; 0 for one per core.
 
     Raises:
         StateError: the state file cannot be used.
     """
-    state = State(folder)
-    downloads = Shared(Downloads, (http,))
-    pool = Shared(Pool, (workers,))
-    memory: Shared[Any] = Shared(StateMemory, (str(folder),))
-    parts = Parts(
-        work=Shared(_new_work),
-        gathered=Shared(_new_gathered, (str(folder),)),
-        downloads=downloads,
-        pool=pool,
-        articles=memory,
-        copies=memory,
-        initial=initial,
-        deadline_s=DEADLINE_S,
-        max_pages=MAX_PAGES,
-        clock=clock,
-    )
+    engine = _Engine(folder, sinks, settings, Metrics(clock), clock)
     report = RunReport({feed.feed_id: FeedCount(feed) for feed, _ in feeds})
-    deliverer = Deliverer(folder, sinks)
     try:
-        state.set_feeds(feeds)
-        cycle = Cycle(parts)
+        engine.state.set_feeds(feeds)
         to_poll = list(report.feeds)
         done = 0
         while not should_stop():
-            due = state.feeds_due(to_poll[:MAX_FEEDS])
-            entries = state.entries_due(clock(), MAX_PAGES, _max_of_host(http.host_delay_s))
+            due, entries = engine.state.feeds_of(to_poll[:MAX_FEEDS]), engine.entries_due()
             if not due and not entries:
                 break
-            gathered = cycle.run(Work(feeds=due, entries=entries))
-            ledger = state.commit(entries, gathered, clock())
-            polled = {poll.feed_id for poll in gathered.of(Poll)}
+            gathered, ledger = engine.run_cycle(due, entries)
+            polled = {state.feed_id for state in gathered.of(PollState)}
             to_poll = [feed_id for feed_id in to_poll if feed_id not in polled]
             report.count(gathered, ledger)
             done += sum(outcome.is_terminal for outcome in ledger)
             if on_progress:
-                on_progress(Progress(len(to_poll), state.queue_length(), done))
+                on_progress(Progress(len(to_poll), engine.state.queue_length(), done))
     finally:
-        try:
-            report.sinks_failed = {uri: str(error) for uri, error in deliverer.finish().items()}
-        finally:
-            state.close()
-            for shared in (downloads, pool, memory):
-                shared.get().close()
-                shared.forget()
+        report.sinks_failed = engine.close()
     return report
+
+
+def run_always(
+    folder: Path,
+    source: FeedSource,
+    sinks: Sequence[Sink],
+    settings: Settings,
+    wait: Callable[[float], bool],
+    *,
+    metrics: Metrics | None = None,
+    until: dt.datetime | None = None,
+    clock: Clock = utc_now,
+) -> dict[str, str]:
+    """Poll each feed at its own pace and keep everything else going, until it is told to stop.
+
+    Args:
+        folder: the data directory; the caller holds its `RunnerLock`.
+        source: the feeds.
+        sinks: where the rows go; they are closed at the end.
+        settings: how it works.
+        wait: sleeps for so many seconds at most, and returns whether the run is to stop; with 0 it only tells.
+        metrics: what is told of the run.
+        until: when to stop by itself.
+        clock: wall clock.
+
+    Returns:
+        For each sink that could not take all before the end: why. Its rows wait in the outbox.
+
+    Raises:
+        StateError: the state file cannot be used.
+        Exception: a fault of our own that did not pass after `CYCLE_TRIES` cycles; nothing of them was committed.
+    """
+    metrics = metrics or Metrics(clock)
+    engine = _Engine(folder, sinks, settings, metrics, clock)
+    loop = _Loop(engine, source, settings, clock)
+    failures = 0
+    try:
+        while not wait(0) and (until is None or clock() < until):
+            try:
+                pause_s = loop.turn()
+                failures = 0
+            except Exception as error:  # whatever it is, nothing of the cycle was committed
+                failures += 1
+                metrics.cycle_failed()
+                if failures >= CYCLE_TRIES:
+                    raise
+                log.exception("cycle_failed", error=str(error), tries=failures)
+                pause_s = float(failures)
+            if pause_s > 0:
+                metrics.sleeping(pause_s)
+                wait(pause_s)
+    finally:
+        failed = engine.close(FINISH_S)
+    return failed
+
+
+class _Loop:
+    """The turns of a run without end."""
+
+    def __init__(self, engine: _Engine, source: FeedSource, settings: Settings, clock: Clock) -> None:
+        self._engine = engine
+        self._source = source
+        self._settings = settings
+        self._clock = clock
+        self._version: object = None
+        self._is_paused = False
+
+    def turn(self) -> float:
+        """Do what is due; the seconds to sleep until there may be more."""
+        self._take_feed_changes()
+        if self._has_to_pause():
+            return LONGEST_SLEEP_S
+        now = self._clock()
+        feeds, entries = self._engine.state.feeds_due(now, MAX_FEEDS), self._engine.entries_due()
+        if feeds or entries:
+            self._engine.run_cycle(feeds, entries)
+            return 0.0
+        due_at = self._engine.state.next_due()
+        if due_at is None:
+            return LONGEST_SLEEP_S
+        return min(max((due_at - now).total_seconds(), SHORTEST_SLEEP_S), LONGEST_SLEEP_S)
+
+    def _take_feed_changes(self) -> None:
+        version = self._source.version()
+        if version == self._version:
+            return
+        feeds = self._source.feeds()
+        self._engine.state.set_feeds(feeds)
+        interval_s = self._settings.limits.min_interval_s if self._settings.limits else 0.0
+        now = self._clock()
+        self._engine.state.set_due(
+            {feed.feed_id: first_due(feed.feed_id, now, interval_s, len(feeds)) for feed, _ in feeds}
+        )
+        log.info("feeds_taken", feeds=len(feeds))
+        self._version = version
+
+    def _has_to_pause(self) -> bool:
+        is_full = self._engine.is_full()
+        if is_full != self._is_paused:
+            self._is_paused = is_full
+            log.warning("paused_outbox_full" if is_full else "resumed", limit=self._settings.outbox_limit)
+        self._engine.metrics.ready(not is_full)
+        return is_full

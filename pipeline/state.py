@@ -17,13 +17,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from schemas import codec, ids
-from schemas.enums import Reason, Stage
+from schemas.enums import Origin, Reason, Stage
 from schemas.memory import KnownCapture, Lineage, Sketch
-from schemas.records import DeadLetter, Entry, Feed, FeedDue, Outcome, PollState
-from schemas.tables import TABLE_OF, TABLES
+from schemas.records import DeadLetter, Entry, Feed, FeedDue, Outcome, PollState, Validators
+from schemas.tables import TABLE_OF, TABLES, time_of
 from transforms import outcomes
 from transforms.copies.index import POSTED, POSTINGS
 from transforms.copies.sketch import shingles_of
+from transforms.visits import SINGLE_RUN, Policy, next_visit
 from transforms.write import Gathered
 
 STATE_VERSION = 1
@@ -34,9 +35,11 @@ UNACCOUNTED_TRIES = 3  # attempts after which an entry that the graph lost witho
 # Times are microseconds since 1970, blobs are records as msgpack.
 _SCHEMA = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE feeds (feed_id TEXT PRIMARY KEY, request_url TEXT NOT NULL, feed BLOB NOT NULL, state BLOB NOT NULL)
-    WITHOUT ROWID;
-CREATE TABLE queue (entry_id TEXT PRIMARY KEY, host TEXT NOT NULL, due_at INTEGER NOT NULL, entry BLOB NOT NULL);
+CREATE TABLE feeds (feed_id TEXT PRIMARY KEY, request_url TEXT NOT NULL, feed BLOB NOT NULL, state BLOB NOT NULL,
+    due_at INTEGER NOT NULL DEFAULT 0, is_active INTEGER NOT NULL DEFAULT 1) WITHOUT ROWID;
+CREATE INDEX feeds_due ON feeds (due_at) WHERE is_active;
+CREATE TABLE queue (entry_id TEXT PRIMARY KEY, host TEXT NOT NULL, due_at INTEGER NOT NULL,
+    is_revisit INTEGER NOT NULL, entry BLOB NOT NULL);
 CREATE INDEX queue_due ON queue (due_at);
 CREATE TABLE captures (capture_id TEXT PRIMARY KEY, article_id TEXT NOT NULL, observed_at INTEGER NOT NULL,
     known BLOB NOT NULL) WITHOUT ROWID;
@@ -81,6 +84,7 @@ class State:
         self.path = folder / FILE_NAME
         try:
             self._db = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts for a new file only
             self._db.execute("PRAGMA journal_mode = WAL")
             # FULL: a commit has reached the disk when it returns, so that a power cut loses no more than a kill.
             self._db.execute("PRAGMA synchronous = FULL")
@@ -102,51 +106,69 @@ class State:
     # ── feeds ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def set_feeds(self, feeds: Iterable[tuple[Feed, str]]) -> None:
-        """Take over the settings of `feeds`, each with its request URL; what changed becomes a row of table `feeds`.
+        """Make `feeds`, each with its request URL, the feeds to poll; what changed becomes a row of table `feeds`.
 
-        A feed keeps its `valid_from` while its settings stay the same.
+        A feed keeps its `valid_from` while its settings stay the same, and its memory while it is not among them.
         """
         with self._transaction():
             rows = []
+            self._db.execute("UPDATE feeds SET is_active = 0")
             for feed, request_url in feeds:
                 known = self._db.execute("SELECT feed FROM feeds WHERE feed_id = ?", (feed.feed_id,)).fetchone()
                 if known:
                     before = codec.decode(known[0], Feed)
                     if replace(before, valid_from=feed.valid_from) == feed:
                         self._db.execute(
-                            "UPDATE feeds SET request_url = ? WHERE feed_id = ?", (request_url, feed.feed_id)
+                            "UPDATE feeds SET request_url = ?, is_active = 1 WHERE feed_id = ?",
+                            (request_url, feed.feed_id),
                         )
                         continue
                     self._db.execute(
-                        "UPDATE feeds SET feed = ?, request_url = ? WHERE feed_id = ?",
+                        "UPDATE feeds SET feed = ?, request_url = ?, is_active = 1 WHERE feed_id = ?",
                         (codec.encode(feed), request_url, feed.feed_id),
                     )
                 else:
                     state = PollState(feed_id=feed.feed_id)
                     self._db.execute(
-                        "INSERT INTO feeds VALUES (?, ?, ?, ?)",
+                        "INSERT INTO feeds (feed_id, request_url, feed, state) VALUES (?, ?, ?, ?)",
                         (feed.feed_id, request_url, codec.encode(feed), codec.encode(state)),
                     )
                 rows.append(feed)
             self._put_outbox(rows)
 
-    def feeds_due(self, feed_ids: Sequence[str]) -> list[FeedDue]:
+    def feeds_of(self, feed_ids: Sequence[str]) -> list[FeedDue]:
         """The feeds of these ids with what is remembered of them, in the same order."""
-        due = []
-        for feed_id in feed_ids:
-            row = self._db.execute(
-                "SELECT feed, request_url, state FROM feeds WHERE feed_id = ?", (feed_id,)
-            ).fetchone()
-            if row:
-                feed, request_url, state = row
-                due.append(
-                    FeedDue(
-                        feed=codec.decode(feed, Feed),
-                        request_url=request_url,
-                        state=codec.decode(state, PollState),
-                    )
-                )
-        return due
+        rows = (
+            self._db.execute("SELECT feed, request_url, state FROM feeds WHERE feed_id = ?", (feed_id,)).fetchone()
+            for feed_id in feed_ids
+        )
+        return [_feed_due(*row) for row in rows if row]
+
+    def feeds_due(self, now: dt.datetime, limit: int) -> list[FeedDue]:
+        """The feeds whose time has come, with what is remembered of them, the longest waiting first."""
+        rows = self._db.execute(
+            "SELECT feed, request_url, state FROM feeds WHERE is_active AND due_at <= ? ORDER BY due_at LIMIT ?",
+            (ids.micros(now), limit),
+        )
+        return [_feed_due(*row) for row in rows]
+
+    def set_due(self, times: Mapping[str, dt.datetime]) -> None:
+        """Say when these feeds are due, by feed id, if they were never polled."""
+        with self._transaction():
+            self._db.executemany(
+                "UPDATE feeds SET due_at = ? WHERE feed_id = ? AND due_at = 0",
+                [(ids.micros(due_at), feed_id) for feed_id, due_at in times.items()],
+            )
+
+    def next_due(self) -> dt.datetime | None:
+        """When the next feed or entry is due; None if there is none."""
+        row = self._db.execute(
+            """
+            SELECT min(due_at) FROM (
+                SELECT min(due_at) AS due_at FROM feeds WHERE is_active UNION ALL SELECT min(due_at) FROM queue)
+            """
+        ).fetchone()
+        return None if row[0] is None else ids.EPOCH + row[0] * ids.MICROSECOND
 
     # ── the queue of entries without a terminal outcome ────────────────────────────────────────────────────────────
 
@@ -154,16 +176,19 @@ class State:
         """Entries whose time has come: at most `per_host` of one host and `limit` in all, the longest waiting first.
 
         The bound per host lets the entries of a slow host wait without keeping those of others from their turn.
+        Revisits stand behind a host's other entries, and take a quarter of its places at most: they never crowd out
+        what is new.
         """
         rows = self._db.execute(
             """
             SELECT entry FROM (
-                SELECT entry, rowid AS arrival,
-                       row_number() OVER (PARTITION BY host ORDER BY due_at, rowid) AS place
+                SELECT entry, rowid AS arrival, is_revisit,
+                       row_number() OVER (PARTITION BY host ORDER BY is_revisit, due_at, rowid) AS place,
+                       row_number() OVER (PARTITION BY host, is_revisit ORDER BY due_at, rowid) AS place_of_kind
                 FROM queue WHERE due_at <= ?)
-            WHERE place <= ? ORDER BY place, arrival LIMIT ?
+            WHERE place <= ? AND (NOT is_revisit OR place_of_kind <= ?) ORDER BY place, arrival LIMIT ?
             """,
-            (ids.micros(now), per_host, limit),
+            (ids.micros(now), per_host, max(1, per_host // 4), limit),
         )
         return [codec.decode(row[0], Entry) for row in rows]
 
@@ -173,26 +198,37 @@ class State:
 
     # ── the commit ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def commit(self, taken: Sequence[Entry], gathered: Gathered, now: dt.datetime) -> list[Outcome]:
+    def commit(
+        self, taken: Sequence[Entry], gathered: Gathered, now: dt.datetime, policy: Policy = SINGLE_RUN
+    ) -> list[Outcome]:
         """Write all that a cycle produced, in one transaction.
 
         Args:
             taken: the queued entries that the cycle was given.
             gathered: what its graph produced.
             now: when it is committed.
+            policy: which pages are looked at again.
 
         Returns:
             The outcomes written to the ledger, for counting.
         """
         entries = {entry.entry_id: entry for entry in (*taken, *gathered.of(Entry))}
         ledger, letters, waiting = _settle(entries, gathered.of(Outcome), now)
+        validators = {each.entry_id: each for each in gathered.of(Validators)}
+        for outcome in ledger:
+            entry, known = entries[outcome.entry_id], validators.get(outcome.entry_id)
+            visit = next_visit(entry, outcome, known, now, policy) if outcome.is_terminal else None
+            if visit:
+                waiting[visit[0].entry_id] = visit
         rows: list[Any] = []
         for kind in TABLE_OF:
             rows += gathered.of(kind) if kind is not Outcome else ledger
         with self._transaction():
             for poll_state in gathered.of(PollState):
+                due_at = ids.micros(poll_state.due_at) if poll_state.due_at else 0
                 self._db.execute(
-                    "UPDATE feeds SET state = ? WHERE feed_id = ?", (codec.encode(poll_state), poll_state.feed_id)
+                    "UPDATE feeds SET state = ?, due_at = ? WHERE feed_id = ?",
+                    (codec.encode(poll_state), due_at, poll_state.feed_id),
                 )
             self._db.executemany(
                 "DELETE FROM queue WHERE entry_id = ?",
@@ -200,11 +236,17 @@ class State:
             )
             self._db.executemany(
                 """
-                INSERT INTO queue VALUES (?, ?, ?, ?)
+                INSERT INTO queue VALUES (?, ?, ?, ?, ?)
                 ON CONFLICT (entry_id) DO UPDATE SET due_at = excluded.due_at, entry = excluded.entry
                 """,
                 [
-                    (entry.entry_id, urlsplit(entry.url).netloc, ids.micros(due_at), codec.encode(entry))
+                    (
+                        entry.entry_id,
+                        _host(entry.url),
+                        ids.micros(due_at),
+                        entry.origin is Origin.REVISIT,
+                        codec.encode(entry),
+                    )
                     for entry, due_at in waiting.values()
                 ],
             )
@@ -221,9 +263,17 @@ class State:
         rows = self._db.execute("SELECT seq, tab, row FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
         return [OutboxRow(seq, table, codec.decode(row, TABLES[table].record)) for seq, table, row in rows]
 
-    def outbox_length(self, after: int) -> int:
-        """How many rows stand behind sequence number `after`."""
-        return int(self._db.execute("SELECT count(*) FROM outbox WHERE seq > ?", (after,)).fetchone()[0])
+    def outbox_length(self) -> int:
+        """How many rows at least one sink lacks; no row is ever taken out of the middle."""
+        row = self._db.execute("SELECT coalesce(max(seq) - min(seq) + 1, 0) FROM outbox").fetchone()
+        return int(row[0])
+
+    def outbox_since(self) -> dt.datetime | None:
+        """Since when a sink lacks rows: the time of the oldest one whose table tells when something was done."""
+        row = self._db.execute(
+            "SELECT tab, row FROM outbox WHERE tab IN ('outcomes', 'polls', 'dead_letters') ORDER BY seq LIMIT 1"
+        ).fetchone()
+        return time_of(row[0], codec.decode(row[1], TABLES[row[0]].record)) if row else None
 
     def cursor(self, sink: str) -> tuple[int, dt.datetime]:
         """The sequence number that `sink` has, and the commit time of its newest delivery."""
@@ -236,9 +286,10 @@ class State:
         with self._transaction():
             self._db.execute("REPLACE INTO cursors VALUES (?, ?, ?)", (sink, seq, ids.micros(ingested_at)))
 
-    def trim_outbox(self, seq: int) -> None:
-        """Forget the rows up to `seq`: every sink has them."""
+    def trim_outbox(self, sinks: Sequence[str]) -> None:
+        """Forget the rows that every one of `sinks` has."""
         with self._transaction():
+            seq = min(self.cursor(sink)[0] for sink in sinks)
             self._db.execute("DELETE FROM outbox WHERE seq <= ?", (seq,))
 
     # ── inside ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -306,6 +357,18 @@ class State:
                 for known in sorted(lineages, key=_judged_seq)  # of two of an article the later judgement stays
             ],
         )
+
+
+def _feed_due(feed: bytes, request_url: str, state: bytes) -> FeedDue:
+    return FeedDue(feed=codec.decode(feed, Feed), request_url=request_url, state=codec.decode(state, PollState))
+
+
+def _host(url: str) -> str:
+    """What the queue takes turns by; an address that is none waits for nobody."""
+    try:
+        return urlsplit(url).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _judged_seq(known: KnownCapture | Lineage) -> int:

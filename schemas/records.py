@@ -309,6 +309,15 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Validators:
+    """What a page's server gave to ask by whether it has changed (RFC 9110, 8.8); kept for the page's revisit."""
+
+    entry_id: str
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteProfile:
     """What is known of a host's pages. Written by maintenance, never while extracting."""
 
@@ -339,6 +348,21 @@ class Fingerprint:
     entry_key: str
     content: str  # the fingerprint that left poll last
     change_no: int = 0
+    bare_changes: int = 0  # changes of text in a row with no new date of change beside them; capped by poll
+    alias: str = ""  # its link, and its title with its date: what it is known by when its guid is no longer the same
+    raw: str = ""  # of the bytes that it was read from, while it is in the feed; "" if they must be read again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadBack:
+    """An archive that is being read back over a gap, to the last entry known before it."""
+
+    urls: tuple[str, ...]  # the next document, then those to try if it cannot be had; without credentials
+    until: tuple[str, ...]  # keys and links of the entries that the feed showed last before the gap
+    newest_at: dt.datetime | None  # the newest date of publication before the gap
+    documents_left: int
+    entries_left: int
+    resume_at: dt.datetime  # when the feed itself is due again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -352,7 +376,25 @@ class PollState:
     fingerprints: tuple[Fingerprint, ...] = ()  # newest sight last; bounded by poll
     polls: int = 0
     failures: int = 0  # in a row
-    quiet_polls: int = 0
+    quiet_polls: int = 0  # since the last row
+    # what the feed was at its last reading
+    window: int = 0  # entries shown: so many fingerprints at the end are in the feed
+    slides: int = 0  # evidence that it shows the newest so many entries, all of them; see transforms.feeds.window
+    newest_at: dt.datetime | None = None  # its newest date of publication, less those in the future
+    ttl_minutes: int | None = None
+    skip_hours: tuple[int, ...] = ()
+    skip_days: tuple[int, ...] = ()
+    # when it is looked at next; see transforms.schedule
+    due_at: dt.datetime | None = None  # None: never scheduled
+    pace_s: float | None = None  # the interval that its own rhythm asks for
+    failure_weight: float = 0.0  # of the failures in a row
+    row_at: dt.datetime | None = None  # of its last row in table polls
+    is_distrusted: bool = False  # the next poll sends no validators and reads the body whatever its hash
+    # where it is asked for
+    url: str | None = None  # where it moved for good, without credentials; None: the configured address
+    moved_url: str | None = None  # a permanent redirect that has not lasted long enough
+    moved_since: dt.datetime | None = None
+    back: ReadBack | None = None  # an archive to read before anything else
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,7 @@ RECORDS: tuple[type[Any], ...] = (
     records.DeadLetter,
     records.Entry,
     records.Page,
+    records.Validators,
     records.Capture,
     records.PollState,
     records.FeedDue,

@@ -23,13 +23,14 @@ from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas import ids
-from schemas.enums import BodyPolicy, DateSource, OutcomeKind, Precision, Reason, Source, Stage, Zone
+from schemas.enums import BodyPolicy, DateSource, Origin, Precision, Reason, Source, Stage, Zone
 from schemas.records import Article, Caption, Capture, DeadLetter, Entry, Outcome, Page, SiteProfile
 from transforms import outcomes
 from transforms.outcomes import Clock, utc_now
 from transforms.pool import Pool, Task, TaskFailed
 from transforms.shared import Shared
-from transforms.text import boilerplate, captions, dateline, dates, head, language, markup, paragraphs, urls
+from transforms.text import boilerplate, captions, dateline, dates, head, language, markup, missing, paragraphs, urls
+from transforms.visits import SINGLE_RUN, Policy, failed
 
 EXTRACTOR = "wirebeam"
 # Ours and trafilatura's, since both make the text: captures of one version are compared, of two versions not.
@@ -79,12 +80,15 @@ def extract(page: Page, profile: SiteProfile = _NO_PROFILE) -> Article | Failed:
     tree = markup.parsed(text)
     if tree is None:
         return Failed(Reason.NO_TEXT, "no markup that could be read")
-    said = head.read(tree)
-    markup.without_code(tree)
+    data = head.data(tree)
+    said = head.read(markup.without_chrome(tree), data, urls.site(page.url))
     pictured = captions.take(tree)
     known = _known((*said.titles, page.entry.title), (*said.authors, said.byline or ""), pictured)
     known = dataclasses.replace(
-        known, links=boilerplate.link_texts(tree), site_lines=frozenset(map(boilerplate.folded, profile.boilerplate))
+        known,
+        links=boilerplate.link_texts(tree),
+        headings=boilerplate.heading_texts(tree),
+        site_lines=frozenset(map(boilerplate.folded, profile.boilerplate)),
     )
     found = paragraphs.of_page(boilerplate.without_teasers(tree))
     if len(said.body) > HIDDEN_MUCH_MORE * sum(map(len, found)):
@@ -92,6 +96,8 @@ def extract(page: Page, profile: SiteProfile = _NO_PROFILE) -> Article | Failed:
     body = boilerplate.cleaned(found, known)
     if not body:
         return Failed(Reason.NO_TEXT, "no article found on the page")
+    if missing.is_error_page(said.title or "", page.entry.title, body):
+        return Failed(Reason.NO_TEXT, "an error page that was sent with status 200")
     return _article(page, profile, said, body, pictured)
 
 
@@ -125,16 +131,18 @@ class ExtractPages(beam.PTransform):
     Args:
         pool: the processes that do the work.
         timeout_s: CPU-bound seconds that one page may take there.
+        policy: how often a page is asked for.
         clock: the time of outcomes.
     """
 
     pool: Shared[Pool]
     timeout_s: float = 20.0
+    policy: Policy = SINGLE_RUN
     clock: Clock = utc_now
 
     def expand(self, pages: beam.PCollection[Page]) -> Any:
         """Join the DoFn and its outputs."""
-        extracted = beam.ParDo(_ExtractPages(self.pool, self.timeout_s, self.clock))
+        extracted = beam.ParDo(_ExtractPages(self.pool, self.timeout_s, self.policy, self.clock))
         extracted = extracted.with_output_types(Capture, outcomes=Outcome, dead_letters=DeadLetter)
         return pages | "ExtractPages" >> extracted.with_outputs("outcomes", "dead_letters", main="captures")
 
@@ -277,12 +285,18 @@ def _address(base: str, url: str | None) -> str | None:
 # ── the DoFn ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _may_fall_back(page: Page) -> bool:
+    """Whether the feed's content may stand for the page's: it is nothing new to a revisit."""
+    return page.source is not Source.FEED and page.entry.origin is not Origin.REVISIT
+
+
 class _ExtractPages(beam.DoFn):
     """Submits pages as they come; collects, and falls back on the feeds' content, when the bundle ends."""
 
-    def __init__(self, pool: Shared[Pool], timeout_s: float, clock: Clock) -> None:
+    def __init__(self, pool: Shared[Pool], timeout_s: float, policy: Policy, clock: Clock) -> None:
         self.pool = pool
         self.timeout_s = timeout_s
+        self.policy = policy
         self.clock = clock
         self._under_way: list[tuple[Page, Timestamp, Task[Article | Failed]]] = []
 
@@ -295,7 +309,7 @@ class _ExtractPages(beam.DoFn):
     def finish_bundle(self) -> Iterator[Any]:
         for page, timestamp, task in self._under_way:
             used, result = page, task.result()
-            if not isinstance(result, Article) and page.source is not Source.FEED and result.reason is not Reason.BUG:
+            if not isinstance(result, Article) and _may_fall_back(page) and result.reason is not Reason.BUG:
                 used = from_feed(page, result)
                 result = self._submit(used).result()
             for tag, record in self._outputs(page, used, result):
@@ -313,17 +327,13 @@ class _ExtractPages(beam.DoFn):
         if isinstance(result, Article):
             yield None, captured(used, result)
             return
+        now = self.clock()
+        letter: DeadLetter | None
         if result.reason is Reason.BUG:
-            outcome, letter = outcomes.bug(page, Stage.EXTRACT, RuntimeError(result.detail), self.clock())
-            yield "dead_letters", letter
+            outcome, letter = outcomes.bug(page, Stage.EXTRACT, RuntimeError(result.detail), now)
         else:
-            outcome = outcomes.of_entry(
-                page.entry,
-                Stage.EXTRACT,
-                OutcomeKind.FAILED,
-                self.clock(),
-                reason=used.reason or result.reason,
-                detail=used.detail or result.detail,
-                http_status=page.status,
-            )
+            reason, detail = used.reason or result.reason, used.detail or result.detail
+            outcome, letter = failed(page, Stage.EXTRACT, reason, detail, now, self.policy, status=page.status)
+        if letter:
+            yield "dead_letters", letter
         yield "outcomes", outcome

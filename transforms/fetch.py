@@ -2,10 +2,12 @@
 
 In: `Entry`. Out: `Page`, either of the web (source web: the bytes that the server sent) or of the feed (source feed:
 no body, and `reason` says why), or an `Outcome` for an entry that has neither. Times are UTC: a page of the web was
-observed when its server answered, one of the feed when the feed did.
+observed when its server answered, one of the feed when the feed did. A revisit brings the page again if it has changed,
+and an outcome if it has not or cannot be had; the feed's own content is nothing new to it.
 
 Failures of the network, of HTTP and of the content are values with a `Reason`; nothing here raises for what a server
-does. A download that is not finished by the bundle's deadline goes on: its entry is deferred and finds it next time.
+does. What may pass is tried again (`transforms.visits`), what is final is a dead letter. A download that is not
+finished by the bundle's deadline goes on: its entry is deferred and finds it next time.
 """
 
 from collections.abc import Iterator
@@ -18,11 +20,12 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
-from schemas.enums import OutcomeKind, Reason, Source, Stage
-from schemas.records import DeadLetter, Entry, Outcome, Page
+from schemas.enums import Origin, OutcomeKind, Reason, Source, Stage
+from schemas.records import DeadLetter, Entry, Outcome, Page, Validators
 from transforms import outcomes
 from transforms.outcomes import Clock, utc_now
 from transforms.shared import Shared
+from transforms.visits import SINGLE_RUN, Policy, failed
 from transforms.web.downloads import MAX_TAKEN_BYTES, Downloads
 from transforms.web.messages import Failure, Request, Response
 from transforms.web.urls import parse_url, redact
@@ -32,6 +35,8 @@ HTML_TYPES = {"text/html", "application/xhtml+xml"}
 # Types under which pages are sent by mistake: then the first bytes decide.
 VAGUE_TYPES = {None, "text/plain", "text/xml", "application/xml", "application/octet-stream"}
 HTML_MARKS = (b"<!doctype html", b"<html", b"<head", b"<body")  # some of the marks in WHATWG MIME Sniffing, 7.1
+NOT_MODIFIED = 304
+VALIDATOR_LIMIT = 1_000  # characters of an ETag or a Last-Modified worth sending back
 SNIFFED_BYTES = 1_445  # of the body: that standard's resource header
 
 
@@ -43,7 +48,7 @@ def request_for(entry: Entry) -> Request | Failure:
         parse_url(entry.url)
     except ValueError as error:
         return _no_request(entry, Reason.BAD_URL, str(error))
-    return Request(url=entry.url, accept=ACCEPT)
+    return Request(url=entry.url, accept=ACCEPT, etag=entry.etag, last_modified=entry.last_modified)
 
 
 def page_of(entry: Entry, answer: Response | Failure) -> Page | Failure:
@@ -51,8 +56,8 @@ def page_of(entry: Entry, answer: Response | Failure) -> Page | Failure:
 
     Returns:
         The page of the web, if `answer` holds one; else one that stands for the feed's own content and says why; else,
-        if the entry has neither content nor summary, the failure. A status 2xx that brings no HTML (a picture, a PDF,
-        nothing at all) is a failure: not_html or no_text.
+        if the entry has neither content nor summary, or is a revisit, the failure. A status 2xx that brings no HTML (a
+        picture, a PDF, nothing at all) is a failure: not_html or no_text.
     """
     failure = answer if isinstance(answer, Failure) else _unusable(answer)
     if isinstance(answer, Response) and not failure:
@@ -66,7 +71,7 @@ def page_of(entry: Entry, answer: Response | Failure) -> Page | Failure:
             body=answer.body,
         )
     assert failure
-    if not (entry.content.strip() or entry.summary.strip()):
+    if entry.origin is Origin.REVISIT or not (entry.content.strip() or entry.summary.strip()):
         return failure
     return Page(
         entry=entry,
@@ -83,15 +88,16 @@ def page_of(entry: Entry, answer: Response | Failure) -> Page | Failure:
 class FetchPages(beam.PTransform):
     """`request_for`, a download, and `page_of`, over a PCollection of `Entry`.
 
-    Main output `pages`: Page, in the order of the entries of a bundle. Tags: `outcomes`: Outcome, terminal for entries
-    without page and content, deferred (over_cap, in_flight; at once again) for those whose turn did not come;
-    `dead_letters`: DeadLetter.
+    Main output `pages`: Page, in the order of the entries of a bundle. Tags: `validators`: Validators of each page that
+    was had; `outcomes`: Outcome, for entries without page and content (failed, to be tried again, or dead) and, deferred
+    (over_cap, in_flight; at once again), for those whose turn did not come; `dead_letters`: DeadLetter.
 
     Args:
         downloads: the process's downloads.
         deadline_s: how long the end of a bundle waits for what is under way, in seconds.
         max_pages: entries that one bundle takes; the others are deferred before anything is asked for.
         max_bytes: of bodies that one bundle takes; what is finished beyond that is kept for the next one.
+        policy: how often a page is asked for.
         clock: the time of outcomes.
     """
 
@@ -99,13 +105,26 @@ class FetchPages(beam.PTransform):
     deadline_s: float
     max_pages: int
     max_bytes: int = MAX_TAKEN_BYTES
+    policy: Policy = SINGLE_RUN
     clock: Clock = utc_now
 
     def expand(self, entries: beam.PCollection[Entry]) -> Any:
         """Join the DoFn and its outputs."""
         fetched = beam.ParDo(_FetchPages(self))
-        fetched = fetched.with_output_types(Page, outcomes=Outcome, dead_letters=DeadLetter)
-        return entries | "FetchPages" >> fetched.with_outputs("outcomes", "dead_letters", main="pages")
+        fetched = fetched.with_output_types(Page, validators=Validators, outcomes=Outcome, dead_letters=DeadLetter)
+        return entries | "FetchPages" >> fetched.with_outputs("validators", "outcomes", "dead_letters", main="pages")
+
+
+def validators_of(entry: Entry, answer: Response) -> Validators:
+    """What to ask by when the page of `entry` is looked at again; a 304 may leave out what it has not changed."""
+    is_same = answer.status == NOT_MODIFIED
+    etag = answer.headers.get("etag") or (entry.etag if is_same else None)
+    last_modified = answer.headers.get("last-modified") or (entry.last_modified if is_same else None)
+    return Validators(
+        entry_id=entry.entry_id,
+        etag=etag if etag and len(etag) <= VALIDATOR_LIMIT else None,
+        last_modified=last_modified if last_modified and len(last_modified) <= VALIDATOR_LIMIT else None,
+    )
 
 
 # ── the pure functions' parts ──────────────────────────────────────────────────────────────────────────────────────
@@ -159,6 +178,7 @@ class _FetchPages(beam.DoFn):
         self._deadline_s = settings.deadline_s
         self._max_pages = settings.max_pages
         self._max_bytes = settings.max_bytes
+        self._policy = settings.policy
         self._clock = settings.clock
 
     def setup(self) -> None:
@@ -199,18 +219,32 @@ class _FetchPages(beam.DoFn):
         except Exception as error:  # noqa: BLE001  # as above
             yield from self._bug(entry, error)
             return
-        yield page if isinstance(page, Page) else TaggedOutput("outcomes", self._failed(entry, page))
+        if isinstance(answer, Response):
+            yield TaggedOutput("validators", validators_of(entry, answer))
+        if isinstance(answer, Response) and answer.status == NOT_MODIFIED:
+            yield TaggedOutput("outcomes", self._end(entry, OutcomeKind.UNCHANGED, http_status=answer.status))
+        elif isinstance(page, Page):
+            yield page
+        else:
+            yield from self._failed(entry, page)
 
-    def _failed(self, entry: Entry, failure: Failure) -> Outcome:
-        return outcomes.of_entry(
+    def _failed(self, entry: Entry, failure: Failure) -> Iterator[TaggedOutput]:
+        outcome, letter = failed(
             entry,
             Stage.FETCH,
-            OutcomeKind.FAILED,
+            failure.reason,
+            failure.detail,
             self._clock(),
-            reason=failure.reason,
-            detail=failure.detail,
-            http_status=failure.status,
+            self._policy,
+            status=failure.status,
+            retry_after_s=failure.retry_after_s,
         )
+        yield TaggedOutput("outcomes", outcome)
+        if letter:
+            yield TaggedOutput("dead_letters", letter)
+
+    def _end(self, entry: Entry, kind: OutcomeKind, http_status: int) -> Outcome:
+        return outcomes.of_entry(entry, Stage.FETCH, kind, self._clock(), http_status=http_status)
 
     def _deferred(self, entry: Entry, reason: Reason) -> Outcome:
         return outcomes.of_entry(

@@ -86,21 +86,33 @@ def bug(
     words = "".join(traceback.format_exception_only(error)).strip()
     where = traceback.extract_tb(error.__traceback__)[-1:]
     detail = f"{words} ({where[0].name}, line {where[0].lineno})" if where else words
+    return dead(record, stage, Reason.BUG, detail, decided_at)
+
+
+def dead(
+    record: Entry | Page | Capture,
+    stage: Stage,
+    reason: Reason,
+    detail: str,
+    decided_at: dt.datetime,
+    http_status: int | None = None,
+) -> tuple[Outcome, DeadLetter]:
+    """The end of a record that is put aside, with all that is needed to put it back into its stage."""
     if isinstance(record, Capture):
         outcome = of_capture(record, stage, OutcomeKind.DEAD, decided_at)
         feed_id = record.article.feed_id
     else:
         entry = record if isinstance(record, Entry) else record.entry
-        outcome = of_entry(entry, stage, OutcomeKind.DEAD, decided_at)
+        outcome = of_entry(entry, stage, OutcomeKind.DEAD, decided_at, http_status=http_status)
         feed_id = entry.feed_id
-    outcome = dataclasses.replace(outcome, reason=Reason.BUG, detail=detail[:DETAIL_LIMIT])
+    outcome = dataclasses.replace(outcome, reason=reason, detail=detail[:DETAIL_LIMIT])
     raw = codec.encode(record)
     if len(raw) > RAW_LIMIT_BYTES:
         detail = f"{detail}; the input of {len(raw)} bytes was cut"
     letter = DeadLetter(
-        id=ids.hash_id("dead", stage, Reason.BUG, raw),
+        id=ids.hash_id("dead", stage, reason, raw),
         stage=stage,
-        reason=Reason.BUG,
+        reason=reason,
         died_at=decided_at,
         error=detail,
         raw=raw[:RAW_LIMIT_BYTES],

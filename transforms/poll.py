@@ -4,23 +4,16 @@ In: `FeedDue`, a feed with what is remembered of it. Out: `Entry` for each entry
 that counts them, the `PollState` to remember, and a `DeadLetter` for what could not be used. Times are UTC, durations
 seconds. Failures are values: a feed that cannot be had or read gives a failed `Poll`, and its memory stays as it was.
 
-What makes an entry *the same*: its guid, else its link without tracking parameters, else a hash of its text. A guid
-that one body uses for several links is no identity; there the link counts as well (and the title, for links).
-
-What makes it *changed*: title, summary or the text of its content, white space folded; markup and addresses do not
-count. A date of change that is stated beside the date of publication counts too, since most feeds carry no body and an
-edit shows nowhere else. But some feeds write all their dates anew at every poll: when more than half of the known
-entries (and at least three) differ in that date alone, the dates are remembered and nobody is troubled.
+Which entries are the same, and which have changed, is said in `transforms.feeds.identity`; when a feed is due again in
+`transforms.schedule`; when entries may have been missed in `transforms.feeds.window`, and how they are looked for in
+`transforms.feeds.back`.
 """
 
 import dataclasses
 import datetime as dt
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urldefrag
-from zoneinfo import ZoneInfo
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
@@ -29,13 +22,25 @@ from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas import codec, ids
-from schemas.enums import Origin, PollStatus, Reason, Stage, Zone
+from schemas.enums import PollStatus, Reason, Stage
 from schemas.records import DeadLetter, Entry, Feed, FeedDue, Fingerprint, Poll, PollState
+from transforms import schedule
+from transforms.feeds import back
+from transforms.feeds.identity import (
+    HALF,
+    SeenEntry,
+    changes,
+    fingerprint,
+    recognised,
+)
+from transforms.feeds.output import PollResult, entry_of, is_usable, moment_of, sight_of
+from transforms.feeds.reading import FeedReading, read_feed
+from transforms.feeds.window import Window, compare, last_shown, newest
 from transforms.outcomes import DETAIL_LIMIT, RAW_LIMIT_BYTES, Clock, utc_now
 from transforms.pool import Pool, Task, TaskFailed
+from transforms.schedule import Chance, Limits, Rule, Seen
 from transforms.shared import Shared
-from transforms.text import urls
-from transforms.text.feeds import ParsedEntry, ParsedFeed, parse_feed
+from transforms.text.feeds import ParsedEntry, ParsedFeed
 from transforms.web.downloads import Downloads
 from transforms.web.messages import Failure, Request, Response
 
@@ -47,26 +52,14 @@ ACCEPT = (
 # last change do. Three times the feed, and never fewer than these.
 GONE_REMEMBERED = 500
 GONE_PER_ENTRY = 3
-REWRITTEN_FROM = 3  # entries; fewer that change their dates together may well have been edited together
-KEY_LIMIT = 200  # characters of an entry's key; a longer one is hashed
-_HALF = 16  # digits of a fingerprint that stand for the text: 64 bits, to tell the versions of one entry apart
 VALIDATOR_LIMIT = 1_000  # characters of an ETag or a Last-Modified worth sending back
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PollResult:
-    """What one poll gives: entries oldest first, as far as the feed's order says."""
-
-    poll: Poll
-    state: PollState
-    entries: tuple[Entry, ...] = ()
-    dead_letters: tuple[DeadLetter, ...] = ()
+SILENCE_S = 86_400.0  # a feed that brings nothing gets a row so often, so that its silence is seen
 
 
 def poll(
     due: FeedDue,
     answer: Response | Failure,
-    parsed: ParsedFeed | TaskFailed | None = None,
+    reading: FeedReading | TaskFailed | None = None,
     *,
     initial: int | None = None,
     duration_s: float = 0.0,
@@ -76,7 +69,7 @@ def poll(
     Args:
         due: the feed and its memory.
         answer: what its server said.
-        parsed: what the body holds; None if there was nothing to read, see `needs_reading`.
+        reading: what the body holds; None if there was nothing to read, see `needs_reading`.
         initial: how many of its newest entries to take at the first sight of a feed, None for all. The others are
             remembered and count as unchanged.
         duration_s: from the request to the parsed entries.
@@ -87,48 +80,106 @@ def poll(
     """
     if isinstance(answer, Failure):
         return _failed(due, answer, answer.reason, answer.detail, duration_s)
-    if isinstance(parsed, TaskFailed):
-        return _unread(due, answer, parsed, duration_s)
-    if parsed is None:
+    if isinstance(reading, TaskFailed):
+        return _unread(due, answer, reading, duration_s)
+    if reading is None:
         return _nothing_to_read(due, answer, duration_s)
-    if parsed.problem is Reason.NOT_A_FEED:
-        return _failed(due, answer, parsed.problem, parsed.detail, duration_s)
-    return _read(due, answer, parsed, initial, duration_s)
+    if reading.feed.problem is Reason.NOT_A_FEED:
+        return _failed(due, answer, reading.feed.problem, reading.feed.detail, duration_s)
+    return _read(due, answer, reading, initial, duration_s)
 
 
 def needs_reading(state: PollState, answer: Response | Failure) -> bool:
-    """True if `answer` brings a body that is not, byte for byte, the one that was read before."""
-    return isinstance(answer, Response) and answer.status != 304 and _body_hash(answer.body) != state.body_hash
+    """True if `answer` brings a body that is not, byte for byte, the one that was read before (or is distrusted)."""
+    if isinstance(answer, Failure) or answer.status == 304:
+        return False
+    return state.is_distrusted or _body_hash(answer.body) != state.body_hash
 
 
-def fingerprint(entry: ParsedEntry) -> str:
-    """What an entry says, as 32 hexadecimal digits: the first half of its text, the second of its date of change."""
-    changed = entry.modified.isoformat() if entry.modified else entry.modified_raw
-    return entry.content_hash[:_HALF] + ids.hash_id("changed", changed or "")[:_HALF]
+def scheduled(
+    judged: PollResult,
+    due: FeedDue,
+    answer: Response | Failure,
+    feed: ParsedFeed | None,
+    *,
+    limits: Limits | None,
+    now: dt.datetime,
+    chance: Chance,
+) -> PollResult:
+    """`judged` with the time and the address of the next poll.
+
+    A poll that brought nothing new and in which nothing was wrong gets no row: it is counted in the next one. A feed's
+    first poll has one, its recovery from a failure, and one poll a day, so that silence can be seen.
+
+    Args:
+        judged: what `poll` said.
+        due: the feed and its memory before.
+        answer: what its server said.
+        feed: what its body said, if it was read.
+        limits: between which intervals it is polled; None in a single run, where every poll has its row.
+        now: when this is decided.
+        chance: randomness.
+    """
+    before, row, state = due.state, judged.poll, judged.state
+    if limits is None:
+        row = dataclasses.replace(row, interval_rule=Rule.ONCE, quiet_polls=before.quiet_polls)
+        return dataclasses.replace(judged, poll=row, state=dataclasses.replace(state, quiet_polls=0, back=None))
+    next_poll = schedule.next_poll(state, _seen(row, answer), limits, now, chance)
+    if isinstance(answer, Failure) or row.status is PollStatus.FAILED:
+        state = dataclasses.replace(state, url=schedule.address_after_failure(before, row.reason))
+    else:
+        url, moved_url, moved_since = schedule.address(before, answer.permanent_url, now)
+        state = dataclasses.replace(state, url=url, moved_url=moved_url, moved_since=moved_since)
+    reads_back = None
+    if row.gap and feed and isinstance(answer, Response):
+        reads_back = back.start(before, feed, answer.url, next_poll.due_at)
+    is_quiet = _is_quiet(before, row, now)
+    state = dataclasses.replace(
+        state,
+        due_at=now if reads_back else next_poll.due_at,
+        pace_s=next_poll.pace_s,
+        failure_weight=next_poll.failure_weight,
+        is_distrusted=schedule.distrusts(chance),
+        back=reads_back,
+        quiet_polls=before.quiet_polls + 1 if is_quiet else 0,
+        row_at=before.row_at if is_quiet else now,
+    )
+    row = dataclasses.replace(
+        row,
+        next_interval_s=next_poll.interval_s,
+        interval_rule=next_poll.rule,
+        quiet_polls=before.quiet_polls,
+    )
+    return dataclasses.replace(judged, poll=row, state=state, is_told=not is_quiet)
 
 
 @dataclass
 class PollFeeds(beam.PTransform):
-    """`poll` over a PCollection of `FeedDue`.
+    """`poll` over a PCollection of `FeedDue`, and `back.read_back` for those that have an archive to read.
 
     Main output `entries`: Entry. Tags: `polls`: Poll, `states`: PollState, `dead_letters`: DeadLetter. A feed whose
-    answer is not there by the deadline gives nothing: it stays due, its request goes on and is found next time.
+    answer is not there by the deadline gives nothing: it stays due, its request goes on and is found next time. Every
+    other one has its `PollState`, but not every one a `Poll`.
 
     Args:
         downloads: where the requests run.
         pool: where the bodies are read.
         deadline_s: how long a bundle waits for answers.
         initial: see `poll`.
+        limits: see `scheduled`; None for a single run, which reads no archives.
         parse_timeout_s: how long one body may take to read.
-        clock: measures a poll's duration, and nothing else.
+        clock: when a poll is judged: from then on counts the time to the next one.
+        chance: randomness of the schedule.
     """
 
     downloads: Shared[Downloads]
     pool: Shared[Pool]
     deadline_s: float
     initial: int | None = None
+    limits: Limits | None = None
     parse_timeout_s: float = 20.0
     clock: Clock = utc_now
+    chance: Chance = schedule.any_chance
 
     def expand(self, due: beam.PCollection[FeedDue]) -> Any:
         """Join the DoFn and its outputs."""
@@ -214,26 +265,56 @@ def _body_hash(body: bytes) -> str:
     return ids.hash_id("body", body)
 
 
-def _read(due: FeedDue, answer: Response, parsed: ParsedFeed, initial: int | None, duration_s: float) -> PollResult:
-    known = {seen.entry_key: seen for seen in due.state.fingerprints}
-    usable = [entry for entry in parsed.entries if _is_usable(entry)]
+def _seen(row: Poll, answer: Response | Failure) -> Seen:
+    return Seen(
+        status=row.status,
+        http_status=row.http_status,
+        reason=row.reason,
+        overlap=row.overlap,
+        has_news=row.entries_new + row.entries_changed > 0,
+        is_gap=row.gap,
+        retry_after_s=answer.retry_after_s if isinstance(answer, Failure) else None,
+        headers=answer.headers if isinstance(answer, Response) else {},
+    )
+
+
+def _is_quiet(before: PollState, row: Poll, now: dt.datetime) -> bool:
+    if row.status is PollStatus.FAILED or before.failures or before.row_at is None:
+        return False
+    is_told = row.entries_new or row.entries_changed or row.entries_invalid or row.reason or row.gap
+    return not is_told and (now - before.row_at).total_seconds() < SILENCE_S
+
+
+def _read(due: FeedDue, answer: Response, reading: FeedReading, initial: int | None, duration_s: float) -> PollResult:
+    state, parsed = due.state, reading.feed
+    known = {seen.entry_key: seen for seen in state.fingerprints}
+    usable = [entry for entry in reading.entries if isinstance(entry, SeenEntry) or is_usable(entry)]
     letters = _unusable(due.feed, parsed.entries, answer.observed_at)
-    shown = _by_key(usable, known)
-    prints = {key: fingerprint(entry) for key, entry in shown.items()}
-    changed = _changed({key: (known[key].content, prints[key]) for key in shown if key in known})
-    fresh = {key: entry for key, entry in shown.items() if key not in known}
-    is_first_sight = due.state.body_hash is None
-    wanted = _newest(fresh, initial) if is_first_sight and initial is not None else set(fresh)
+    shown = recognised(usable, known)
+    read = {key: entry for key, entry in shown.items() if isinstance(entry, ParsedEntry)}
+    prints = {key: fingerprint(entry) for key, entry in read.items()}
+    found = changes(
+        {key: known[key] for key in shown if key in known}, {key: prints[key] for key in read if key in known}
+    )
+    fresh = {key: entry for key, entry in read.items() if key not in known}
+    dates = {key: moment_of(entry.published, due.feed.timezone)[0] for key, entry in read.items()}
+    wanted = _newest(fresh, initial) if state.body_hash is None and initial is not None else set(fresh)
+    raw = {id(entry): name for entry, name in zip(parsed.entries, reading.raw, strict=False)}
 
     sights, entries = [], []
     for key in reversed(shown):
-        change_no = known[key].change_no + (key in changed) if key in known else 0
-        sight = Fingerprint(entry_key=key, content=prints[key], change_no=change_no)
+        if key not in read:
+            sights.append(known[key])
+            continue
+        sight = sight_of(key, read[key], known.get(key), found, raw.get(id(read[key]), ""))
         sights.append(sight)
-        if key in changed or key in wanted:
-            entries.append(_entry(due.feed, answer, parsed.language, shown[key], sight))
-    sights += [Fingerprint(entry_key=letter, content="") for letter in letters]
+        if key in found.to_read or key in wanted:
+            entries.append(entry_of(due.feed, answer, parsed.language, read[key], sight))
+    unusable = [Fingerprint(entry_key=letter, content="") for letter in letters]
 
+    texts = {content[:HALF] for key, content in prints.items() if key in fresh}
+    window = Window(keys=list(shown), dates=[date for date in dates.values() if date], texts=texts)
+    gap, slides = compare(state, window)
     row = Poll(
         feed_id=due.feed.feed_id,
         polled_at=answer.observed_at,
@@ -244,142 +325,54 @@ def _read(due: FeedDue, answer: Response, parsed: ParsedFeed, initial: int | Non
         detail=parsed.detail[:DETAIL_LIMIT] if parsed.detail else None,
         format=parsed.format,
         size_bytes=len(answer.body),
-        entries_seen=len(parsed.entries),
+        entries_seen=len(reading.entries),
         entries_new=len(wanted),
-        entries_changed=len(changed),
+        entries_changed=len(found.to_read),
         # also an entry that the body shows twice, and what was not asked for at first sight
-        entries_unchanged=len(usable) - len(wanted) - len(changed),
-        entries_invalid=len(parsed.entries) - len(usable),
+        entries_unchanged=len(usable) - len(wanted) - len(found.to_read),
+        entries_invalid=len(reading.entries) - len(usable),
         overlap=1 - len(fresh) / len(shown) if shown else None,
+        gap=gap,
         duration_s=duration_s,
     )
-    fingerprints = (*_gone(due.state, sights, len(parsed.entries)), *sights)
+    newest_at = newest(dates, answer.observed_at)
+    after = dataclasses.replace(
+        _answered(state, answer),
+        fingerprints=(*_gone(state, {*shown, *letters}, len(reading.entries)), *unusable, *sights),
+        window=len(sights),
+        slides=slides,
+        newest_at=max(state.newest_at or newest_at, newest_at) if newest_at else state.newest_at,
+        ttl_minutes=parsed.ttl_minutes,
+        skip_hours=parsed.skip_hours,
+        skip_days=parsed.skip_days,
+    )
     return PollResult(
         poll=row,
-        state=dataclasses.replace(_answered(due.state, answer), fingerprints=fingerprints),
+        state=after,
         entries=tuple(entries),
         dead_letters=tuple(letter for letter in letters.values() if letter.id not in known),
     )
 
 
-def _is_usable(entry: ParsedEntry) -> bool:
-    return bool(entry.url or entry.title or entry.summary or entry.content)
-
-
 def _unusable(feed: Feed, entries: Sequence[ParsedEntry], at: dt.datetime) -> dict[str, DeadLetter]:
     error = "an entry without a link and without text"
     letters = (
-        _letter(feed, Reason.NO_LINK, error, codec.encode(entry), at) for entry in entries if not _is_usable(entry)
+        _letter(feed, Reason.NO_LINK, error, codec.encode(entry), at) for entry in entries if not is_usable(entry)
     )
     return {letter.id: letter for letter in letters}
 
 
-def _by_key(entries: Sequence[ParsedEntry], known: Mapping[str, Fingerprint]) -> dict[str, ParsedEntry]:
-    """The entries under their keys, in the feed's order; of several versions of one entry the latest stands."""
-    latest: dict[str, ParsedEntry] = {}
-    for entry in entries:
-        narrow = _narrow_key(entry)
-        latest[narrow] = max(latest.get(narrow, entry), entry, key=_version)
-    sharing = Counter(_key(entry) for entry in latest.values())
-    # One entry was known by its plain key before others came to share it: the one whose text is still the same.
-    heirs: dict[str, str] = {}
-    for narrow, entry in latest.items():
-        key = _key(entry)
-        if narrow not in known and key in known and known[key].content[:_HALF] == entry.content_hash[:_HALF]:
-            heirs[key] = min(narrow, heirs.get(key, narrow))
-    shown: dict[str, ParsedEntry] = {}
-    for narrow, entry in latest.items():
-        key = _key(entry)
-        is_plain = narrow not in known and (sharing[key] == 1 or heirs.get(key) == narrow)
-        shown[key if is_plain else narrow] = entry
-    return shown
-
-
-def _key(entry: ParsedEntry) -> str:
-    if entry.guid:
-        return _bounded(entry.guid)
-    if entry.url:
-        # A fragment tells the entries of a live blog apart.
-        return _bounded(f"{urls.identity(entry.url)}#{urldefrag(entry.url).fragment}".removesuffix("#"))
-    return ids.hash_id("entry", entry.title, entry.summary or entry.content)
-
-
-def _narrow_key(entry: ParsedEntry) -> str:
-    """The key of an entry that shares its plain key with others in the same body."""
-    return ids.hash_id("entry", _key(entry), urls.identity(entry.url) if entry.guid else entry.title)
-
-
-def _bounded(key: str) -> str:
-    return key if len(key) <= KEY_LIMIT else ids.hash_id("key", key)
-
-
-def _version(entry: ParsedEntry) -> tuple[str, str]:
-    """What orders the versions of one entry: the date of change as far as it is known, then anything fixed."""
-    changed = entry.modified or entry.published
-    return (changed.isoformat() if changed else "", fingerprint(entry))
-
-
-def _changed(pairs: Mapping[str, tuple[str, str]]) -> set[str]:
-    """The keys whose fingerprint (before, now) says that there is something new to read."""
-    text = {key for key, (before, now) in pairs.items() if before[:_HALF] != now[:_HALF]}
-    dates = {key for key, (before, now) in pairs.items() if before != now} - text
-    are_rewritten = len(dates) >= REWRITTEN_FROM and 2 * len(dates) > len(pairs)
-    return text if are_rewritten else text | dates
-
-
 def _newest(entries: Mapping[str, ParsedEntry], count: int) -> set[str]:
     """The `count` newest keys by date of publication; without dates, the first in the feed."""
-    order = sorted(entries, key=lambda key: _moment(entries[key].published, None)[0] or ids.EPOCH, reverse=True)
+    order = sorted(entries, key=lambda key: moment_of(entries[key].published, None)[0] or ids.EPOCH, reverse=True)
     return set(order[:count])
 
 
-def _gone(state: PollState, sights: Sequence[Fingerprint], entries: int) -> Sequence[Fingerprint]:
+def _gone(state: PollState, shown: Collection[str], entries: int) -> Iterator[Fingerprint]:
     """What is still remembered of entries that the feed no longer shows, the latest sight last."""
-    shown = {sight.entry_key for sight in sights}
     gone = [seen for seen in state.fingerprints if seen.entry_key not in shown]
-    return gone[-max(GONE_REMEMBERED, GONE_PER_ENTRY * entries) :]
-
-
-def _entry(feed: Feed, answer: Response, language: str | None, entry: ParsedEntry, sight: Fingerprint) -> Entry:
-    published_at, zone = _moment(entry.published, feed.timezone)
-    modified_at, _ = _moment(entry.modified, feed.timezone)
-    return Entry(
-        entry_id=ids.entry_id(feed.feed_id, sight.entry_key, sight.content, sight.change_no),
-        feed_id=feed.feed_id,
-        entry_key=sight.entry_key,
-        fingerprint=sight.content,
-        change_no=sight.change_no,
-        origin=Origin.FEED,
-        observed_at=answer.observed_at,
-        guid=entry.guid,
-        url=entry.url,
-        title=entry.title,
-        summary=entry.summary,
-        content=entry.content,
-        authors=entry.authors,
-        tags=entry.tags,
-        image_url=entry.image_url,
-        published_at=published_at,
-        published_at_raw=entry.published_raw,
-        published_zone=zone,
-        modified_at=modified_at,
-        outlet=feed.outlet,
-        language=feed.language or language,
-        timezone=feed.timezone,
-        rights=feed.rights,
-        body_policy=feed.body_policy,
-    )
-
-
-def _moment(moment: dt.datetime | None, timezone: str | None) -> tuple[dt.datetime | None, Zone | None]:
-    """A feed's date in UTC, and where its zone comes from."""
-    if moment is None:
-        return None, None
-    if moment.tzinfo is not None:
-        return moment, Zone.EXPLICIT
-    if timezone is not None:
-        return moment.replace(tzinfo=ZoneInfo(timezone)).astimezone(dt.UTC), Zone.OUTLET
-    return moment.replace(tzinfo=dt.UTC), Zone.ASSUMED
+    for seen in gone[-max(GONE_REMEMBERED, GONE_PER_ENTRY * entries) :]:
+        yield dataclasses.replace(seen, raw="") if seen.raw else seen
 
 
 # ── the DoFn ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -393,6 +386,12 @@ class _Waiting:
     timestamp: Timestamp
     started_at: dt.datetime
 
+    @property
+    def key(self) -> str:
+        """Under which the download runs."""
+        archive = self.due.state.back
+        return f"archive {self.due.feed.feed_id} {archive.urls[0]}" if archive else f"feed {self.due.feed.feed_id}"
+
 
 class _PollFeeds(beam.DoFn):
     """Starts a request per feed, and at the bundle's end judges those that are answered."""
@@ -402,8 +401,10 @@ class _PollFeeds(beam.DoFn):
         self._shared_pool = settings.pool
         self._deadline_s = settings.deadline_s
         self._initial = settings.initial
+        self._limits = settings.limits
         self._parse_timeout_s = settings.parse_timeout_s
         self._clock = settings.clock
+        self._chance = settings.chance
 
     def setup(self) -> None:
         self._downloads = self._shared_downloads.get()
@@ -413,42 +414,58 @@ class _PollFeeds(beam.DoFn):
         self._waiting: list[_Waiting] = []
 
     def process(self, due: FeedDue, timestamp: Timestamp = beam.DoFn.TimestampParam) -> None:
-        request = Request(
-            url=due.request_url,
-            accept=ACCEPT,
-            etag=due.state.etag,
-            last_modified=due.state.last_modified,
-            obeys_robots=False,
-        )
-        self._downloads.start(_download_key(due), request)
-        self._waiting.append(_Waiting(due, timestamp, self._clock()))
+        if self._limits is None and due.state.back:
+            due = dataclasses.replace(due, state=dataclasses.replace(due.state, back=None))
+        waiting = _Waiting(due, timestamp, self._clock())
+        self._downloads.start(waiting.key, _request(due))
+        self._waiting.append(waiting)
 
     def finish_bundle(self) -> Iterator[Any]:
-        answers = self._downloads.take([_download_key(one.due) for one in self._waiting], self._deadline_s)
-        answered = [(one, answers[key]) for one in self._waiting if (key := _download_key(one.due)) in answers]
+        answers = self._downloads.take([one.key for one in self._waiting], self._deadline_s)
+        answered = [(one, answers[one.key]) for one in self._waiting if one.key in answers]
         # All bodies are given to the pool before the first result is waited for.
         readings = [self._reading(one.due, answer) for one, answer in answered]
         for (one, answer), reading in zip(answered, readings, strict=True):
-            yield from _outputs(self._judge(one, answer, reading), one.timestamp)
+            result = reading.result() if reading else None
+            yield from _outputs(self._judge(one, answer, result), one.timestamp)
 
-    def _reading(self, due: FeedDue, answer: Response | Failure) -> Task[ParsedFeed] | None:
-        if isinstance(answer, Failure) or not needs_reading(due.state, answer):
+    def _reading(self, due: FeedDue, answer: Response | Failure) -> Task[Any] | None:
+        state = due.state
+        if isinstance(answer, Failure) or not (state.back or needs_reading(state, answer)):
             return None
-        content_type = answer.headers.get("content-type")
-        return self._pool.submit(parse_feed, answer.body, content_type, answer.url, timeout_s=self._parse_timeout_s)
+        body = (answer.body, answer.headers.get("content-type"), answer.url)
+        if state.back:
+            return self._pool.submit(back.parse_archive, *body, timeout_s=self._parse_timeout_s)
+        known = {} if state.is_distrusted else {seen.raw: seen.entry_key for seen in last_shown(state) if seen.raw}
+        return self._pool.submit(read_feed, *body, known, timeout_s=self._parse_timeout_s)
 
-    def _judge(self, one: _Waiting, answer: Response | Failure, reading: Task[ParsedFeed] | None) -> PollResult:
-        parsed = reading.result() if reading else None
-        duration_s = (self._clock() - one.started_at).total_seconds()
+    def _judge(self, one: _Waiting, answer: Response | Failure, read: Any) -> PollResult:
+        due, now = one.due, self._clock()
+        duration_s = (now - one.started_at).total_seconds()
+        feed = read.feed if isinstance(read, FeedReading) else None
         try:
-            return poll(one.due, answer, parsed, initial=self._initial, duration_s=duration_s)
+            if due.state.back:
+                return back.read_back(due, answer, read, now)
+            judged = poll(due, answer, read, initial=self._initial, duration_s=duration_s)
         except Exception as error:  # noqa: BLE001  # a fault of ours costs this feed, never the cycle
             failed = TaskFailed(Reason.BUG, f"{type(error).__name__}: {error}")
-            return _unread(one.due, answer, failed, duration_s)
+            judged, feed = _unread(due, answer, failed, duration_s), None
+        return scheduled(judged, due, answer, feed, limits=self._limits, now=now, chance=self._chance)
 
 
-def _download_key(due: FeedDue) -> str:
-    return f"feed {due.feed.feed_id}"
+def _request(due: FeedDue) -> Request:
+    """The request for a feed, or for the next document of its archive, which is a page like others to robots.txt."""
+    state = due.state
+    if state.back:
+        url = back.authorized(state.back.urls[0], due.request_url)
+        return Request(url=url, accept=ACCEPT)
+    return Request(
+        url=back.authorized(state.url, due.request_url) if state.url else due.request_url,
+        accept=ACCEPT,
+        etag=None if state.is_distrusted else state.etag,
+        last_modified=None if state.is_distrusted else state.last_modified,
+        obeys_robots=False,
+    )
 
 
 def _outputs(result: PollResult, timestamp: Timestamp) -> Iterator[WindowedValue | TaggedOutput]:
@@ -459,5 +476,6 @@ def _outputs(result: PollResult, timestamp: Timestamp) -> Iterator[WindowedValue
         yield at_global_window(entry)
     for letter in result.dead_letters:
         yield TaggedOutput("dead_letters", at_global_window(letter))
-    yield TaggedOutput("polls", at_global_window(result.poll))
+    if result.is_told:
+        yield TaggedOutput("polls", at_global_window(result.poll))
     yield TaggedOutput("states", at_global_window(result.state))

@@ -71,7 +71,7 @@ def _play(newsroom: "Newsroom", folder: Path) -> None:
     from pipeline import warehouse
     from pipeline.data_directory import RunnerLock, warehouse_of
     from pipeline.feedlist import read_feeds
-    from pipeline.live import run_once
+    from pipeline.live import Settings, run_once
     from pipeline.sinks import open_sink
     from transforms.outcomes import utc_now
     from transforms.web.messages import HttpConfig
@@ -87,7 +87,7 @@ def _play(newsroom: "Newsroom", folder: Path) -> None:
         if number > 1:
             newsroom.advance()
         sink = open_sink(f"iceberg:{warehouse_of(folder)}")
-        reports.append(run_once(folder, feeds, [sink], http))
+        reports.append(run_once(folder, feeds, [sink], Settings(http)))
         with warehouse.connect(warehouse_of(folder)) as connection:
             story = connection.execute(_ROUND, {"original": _story_id(newsroom, connection), "seen": seen}).fetchall()
             seen = [row[0] for row in connection.execute("SELECT capture_id FROM articles").fetchall()]

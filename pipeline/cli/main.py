@@ -1,12 +1,21 @@
 """The command line: which commands there are. What each needs is imported when it is called, so that help is quick."""
 
-import logging
-import sys
-
-import structlog
 import typer
 
-from pipeline.cli import demo, newsroom, run_feeds, schema, sql
+from pipeline.cli import (
+    demo,
+    feeds,
+    maintain,
+    newsroom,
+    rebuild_state,
+    replay,
+    run_feeds,
+    schema,
+    sql,
+    status,
+    why,
+)
+from pipeline.logs import configure
 
 app = typer.Typer(
     name="wirebeam",
@@ -20,11 +29,15 @@ app.command("sql")(sql.sql)
 app.command("demo")(demo.demo)
 app.command("schema")(schema.schema)
 app.command("newsroom")(newsroom.newsroom)
+app.command("why")(why.why)
+app.command("status")(status.status)
+app.add_typer(feeds.feeds_app, name="feeds")
+app.command("replay")(replay.replay)
+app.command("maintain")(maintain.maintain)
+app.command("rebuild-state")(rebuild_state.rebuild_state)
 
 
 def run() -> None:
     """Entry point of `wirebeam`."""
-    # Libraries speak up only for errors; what a person should know is said by the commands themselves.
-    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    configure()
     app()

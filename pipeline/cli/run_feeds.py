@@ -5,7 +5,8 @@ import ipaddress
 import os
 import re
 import signal
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -14,16 +15,26 @@ from urllib.parse import urlsplit
 import typer
 
 from pipeline.cli.terminal import FAULT, USAGE, console, fail, say_error
+from pipeline.durations import parse_duration
+from pipeline.logs import LogForm, configure
 
 if TYPE_CHECKING:
-    from pipeline.feedlist import FeedSetting
-    from pipeline.live import FeedCount, Progress, RunReport
+    import datetime as dt
+
+    from pipeline.feed_source import FeedLists
+    from pipeline.live import FeedCount, Progress, RunReport, Settings
+    from pipeline.sinks.base import Sink
+    from transforms.schedule import Limits
+
 
 INITIAL = re.compile(r"all|none|newest:([1-9]\d{0,5})")
 
 
 def run(
-    feeds: Annotated[list[str], typer.Argument(help="OPML, TOML or text files of feeds, or feed URLs.")],
+    feeds: Annotated[
+        list[str] | None,
+        typer.Argument(help="OPML, TOML or text files of feeds, or feed URLs; beside those of `wirebeam feeds add`."),
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="Poll every feed once, bring everything home, and end.")] = False,
     data: Annotated[Path, typer.Option(help="Where state and warehouse are kept.")] = Path("wirebeam-data"),
     sink: Annotated[
@@ -43,50 +54,102 @@ def run(
     host_delay: Annotated[
         float, typer.Option(min=0.0, max=3600.0, help="Seconds between two requests to one host.")
     ] = 1.0,
+    stop_after: Annotated[str | None, typer.Option("--for", help="Stop by itself after this time, e.g. 8h.")] = None,
+    min_interval: Annotated[str, typer.Option(help="The shortest time between two polls of a feed.")] = "5m",
+    max_interval: Annotated[str, typer.Option(help="The longest time between two polls of a feed.")] = "6h",
+    interval: Annotated[str | None, typer.Option(help="The same time between polls for every feed.")] = None,
+    revisit: Annotated[
+        str, typer.Option(help="Ages at which a published page is looked at again; none for never.")
+    ] = "3h,24h",
+    flush: Annotated[str, typer.Option(help="The longest that rows wait for others to join their delivery.")] = "30s",
+    outbox_limit: Annotated[
+        int, typer.Option(min=1, help="Rows that a sink may lack before polling pauses.")
+    ] = 1_000_000,
+    metrics: Annotated[
+        str | None, typer.Option(help="Serve Prometheus metrics, /healthz and /readyz at HOST:PORT.")
+    ] = None,
+    log: Annotated[LogForm, typer.Option(help="How events are written to standard error.")] = LogForm.CONSOLE,
 ) -> None:
-    """Poll feeds, fetch their pages, and write one row per article that is new or has changed."""
-    if not once:
-        fail("only single runs are built so far: add --once", USAGE)
-    newest = _newest(initial)
-    _check_networks(allow_net or ())
+    """Poll feeds, fetch their pages, and write one row per article that is new or has changed.
 
+    Runs until it is stopped (SIGTERM or Ctrl-C; a second one ends it at once and loses nothing), or once with --once.
+    """
     from pipeline.data_directory import DataDirectoryError, RunnerLock, warehouse_of
-    from pipeline.live import run_once
+    from pipeline.feed_source import FeedLists
+    from pipeline.live import Settings
+    from pipeline.metrics import MetricsError
     from pipeline.sinks import open_sink
     from pipeline.sinks.base import SinkError
     from pipeline.state import StateError
+    from transforms.visits import SINGLE_RUN, Policy
     from transforms.web.messages import HttpConfig
 
-    settings = _read_feeds(feeds)
-    if contact is None and any(not _is_loopback(setting.request_url) for setting in settings):
-        say_error("no --contact given: sites cannot tell who polls them")
-    http = HttpConfig(
-        contact=contact, allow_net=tuple(allow_net or ()), concurrency=concurrency, host_delay_s=host_delay
-    )
+    configure(log)
+    with _usage_errors():
+        http = HttpConfig(
+            contact=contact, allow_net=tuple(allow_net or ()), concurrency=concurrency, host_delay_s=host_delay
+        )
+        settings = Settings(
+            http=http,
+            initial=_newest(initial),
+            limits=None if once else _limits(min_interval, max_interval, interval),
+            policy=SINGLE_RUN if once else Policy(revisits=_ages(revisit)),
+            flush_s=parse_duration(flush).total_seconds(),
+            outbox_limit=outbox_limit,
+        )
+        time_limit = parse_duration(stop_after) if stop_after else None
+    source = FeedLists(feeds or (), data)
+    _check_feeds(source, contact, may_be_empty=not once)
     try:
         lock = RunnerLock(data)
         sinks = [open_sink(uri) for uri in sink or [f"iceberg:{warehouse_of(data)}"]]
-        with _progress() as on_progress, _stop_signals() as stop:
-            report = run_once(
-                data,
-                [(setting.feed, setting.request_url) for setting in settings],
-                sinks,
-                http,
-                initial=newest,
-                on_progress=on_progress,
-                should_stop=stop.is_asked,
-            )
+        with _stop_signals() as stop:
+            if once:
+                failed = _run_once(data, source, sinks, settings, stop)
+            else:
+                failed = _run_always(data, source, sinks, settings, stop, metrics, time_limit)
         lock.release()
-    except (DataDirectoryError, StateError, SinkError) as error:
+    except (DataDirectoryError, StateError, SinkError, MetricsError) as error:
         fail(str(error), FAULT)
+    for error_text in failed.values():
+        say_error(f"{error_text}; its rows wait in {data} for the next run")
+    if failed:
+        raise typer.Exit(FAULT)
+
+
+def _run_once(
+    data: Path, source: "FeedLists", sinks: "Sequence[Sink]", settings: "Settings", stop: "_Stop"
+) -> Mapping[str, str]:
+    """One run with its report; which sinks could not take all."""
+    from pipeline.live import run_once
+
+    with _progress() as on_progress:
+        report = run_once(data, source.feeds(), sinks, settings, on_progress=on_progress, should_stop=stop.is_asked)
     print_report(report)
-    console().print("rows are in " + ", ".join(opened.uri for opened in sinks), soft_wrap=True)
+    console().print("rows are in " + ", ".join(sink.uri for sink in sinks), soft_wrap=True)
     if stop.is_asked():
         say_error("stopped before the end: run it again to go on where it was")
-    for error_text in report.sinks_failed.values():
-        say_error(f"{error_text}; its rows wait in {data} for the next run")
-    if report.sinks_failed:
-        raise typer.Exit(FAULT)
+    return report.sinks_failed
+
+
+def _run_always(
+    data: Path,
+    source: "FeedLists",
+    sinks: "Sequence[Sink]",
+    settings: "Settings",
+    stop: "_Stop",
+    address: str | None,
+    time_limit: "dt.timedelta | None",
+) -> Mapping[str, str]:
+    """Run until told to stop; which sinks could not take all."""
+    from pipeline.live import run_always
+    from pipeline.metrics import Metrics, serve
+    from transforms.outcomes import utc_now
+
+    metrics = Metrics()
+    with serve(metrics, address) if address else contextlib.nullcontext():
+        until = utc_now() + time_limit if time_limit else None
+        return run_always(data, source, sinks, settings, stop.wait, metrics=metrics, until=until)
 
 
 def print_report(report: "RunReport") -> None:
@@ -121,36 +184,57 @@ def print_report(report: "RunReport") -> None:
         out.print(f"{from_feed} of these articles hold the feed's own text, since their page could not be had or read.")
 
 
+@contextlib.contextmanager
+def _usage_errors() -> Iterator[None]:
+    """Whatever option makes no sense ends the command with one clear line."""
+    try:
+        yield
+    except ValueError as error:
+        fail(str(error), USAGE)
+
+
 def _newest(initial: str) -> int | None:
     """How many of a new feed's newest entries to take, None for all."""
     matched = INITIAL.fullmatch(initial)
     if not matched:
-        fail(f"--initial {initial}: not all, none or newest:N", USAGE)
+        raise ValueError(f"--initial {initial}: not all, none or newest:N")
     return {"all": None, "none": 0}.get(initial, int(matched[1] or 0))
 
 
-def _check_networks(networks: Sequence[str]) -> None:
-    for network in networks:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError as error:
-            fail(f"--allow-net: {error}", USAGE)
+def _limits(shortest: str, longest: str, fixed: str | None) -> "Limits":
+    from transforms.schedule import Limits
+
+    return Limits(
+        min_interval_s=parse_duration(shortest).total_seconds(),
+        max_interval_s=parse_duration(longest).total_seconds(),
+        fixed_s=parse_duration(fixed).total_seconds() if fixed else None,
+    )
 
 
-def _read_feeds(arguments: Sequence[str]) -> "Sequence[FeedSetting]":
-    """The feeds to poll; what is wrong with the lists is said, and the rest goes on."""
-    from pipeline.feedlist import FeedListError, read_feeds
-    from transforms.outcomes import utc_now
+def _ages(revisit: str) -> "tuple[dt.timedelta, ...]":
+    """The ages that --revisit names, which must rise."""
+    ages = () if revisit == "none" else tuple(parse_duration(age) for age in revisit.split(","))
+    if list(ages) != sorted(set(ages)):
+        raise ValueError(f"--revisit {revisit}: each age must be longer than the one before it")
+    return ages
+
+
+def _check_feeds(source: "FeedLists", contact: str | None, *, may_be_empty: bool) -> None:
+    """Say what is wrong with the feeds; the rest goes on, if there is a rest."""
+    from pipeline.feedlist import FeedListError
 
     try:
-        feed_list = read_feeds(arguments, valid_from=utc_now())
+        feed_list = source.read()
     except FeedListError as error:
         fail(str(error), USAGE)
     for problem in feed_list.problems:
         say_error(str(problem))
-    if not feed_list.feeds:
+    if not feed_list.feeds and not may_be_empty:
         fail("no feed to poll", USAGE)
-    return feed_list.feeds
+    if not feed_list.feeds:
+        say_error("no feed to poll yet: add one with `wirebeam feeds add`")
+    if contact is None and any(not _is_loopback(setting.request_url) for setting in feed_list.feeds):
+        say_error("no --contact given: sites cannot tell who polls them")
 
 
 def _name(count: "FeedCount") -> str:
@@ -190,15 +274,18 @@ class _Stop:
     """Whether someone asked the run to stop; asked twice, the process ends at once and loses nothing."""
 
     def __init__(self) -> None:
-        self._asked = False
+        self._asked = threading.Event()
 
     def is_asked(self) -> bool:
-        return self._asked
+        return self._asked.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        return self._asked.wait(seconds)
 
     def ask(self, signal_number: int, _frame: FrameType | None) -> None:
-        if self._asked:
+        if self._asked.is_set():
             os._exit(128 + signal_number)
-        self._asked = True
+        self._asked.set()
 
 
 @contextlib.contextmanager

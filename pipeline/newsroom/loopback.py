@@ -1,6 +1,6 @@
-"""A small HTTP server on a loopback port, run by a daemon thread of this process.
+"""Small servers on a loopback port, each run by a daemon thread of this process.
 
-In: a function from `Asked` to `Answer`; it is called on the server's thread and must not block.
+In: for `LoopbackServer` a function from `Asked` to `Answer`; it is called on the server's thread and must not block.
 Out: a port. Nothing but the given address is listened on. A fault in the function is answered with 500.
 """
 
@@ -9,9 +9,11 @@ import datetime as dt
 import email.utils
 import hashlib
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 
 from aiohttp import web
@@ -75,21 +77,17 @@ def conditional(
     return Answer(content_type=answer.content_type, body=answer.body, headers=headers, drip_s=answer.drip_s)
 
 
-class LoopbackServer:
-    """Serves `answer` between `start` and `stop`, and counts what was asked.
+class LoopbackThread(ABC):
+    """Listens between `start` and `stop`, on a thread of its own; a subclass says with what.
 
     Args:
-        answer: the site.
         host: the address to listen on.
         port: the port, or 0 for a free one.
     """
 
-    def __init__(self, answer: Callable[[Asked], Answer], host: str, port: int) -> None:
+    def __init__(self, host: str, port: int) -> None:
         self.port = port
-        self._answer = answer
         self._host = host
-        self._asked: Counter[str] = Counter()
-        self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopped: asyncio.Event | None = None
@@ -112,26 +110,52 @@ class LoopbackServer:
         """The start of every address on `host`, e.g. `http://meridian.localhost:8080`."""
         return f"http://{host}{SUFFIX}:{self.port}"
 
-    @property
-    def requests(self) -> Counter[str]:
-        """How often each address was asked for; a copy."""
-        with self._lock:
-            return Counter(self._asked)
+    @abstractmethod
+    def listening(self) -> AbstractAsyncContextManager[int]:
+        """Listens on `_host` and `port` as long as it is entered, and gives the port."""
 
     def _run(self, ready: Future[int]) -> None:
         asyncio.run(self._serve(ready))
 
     async def _serve(self, ready: Future[int]) -> None:
         self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            async with self.listening() as port:
+                ready.set_result(port)
+                await self._stopped.wait()
+        except (OSError, OverflowError) as error:  # taken, not ours, or no port at all
+            ready.set_exception(OSError(f"cannot listen on {self._host}:{self.port}: {error}"))
+
+
+class LoopbackServer(LoopbackThread):
+    """Serves `answer` between `start` and `stop`, and counts what was asked.
+
+    Args:
+        answer: the site.
+        host: the address to listen on.
+        port: the port, or 0 for a free one.
+    """
+
+    def __init__(self, answer: Callable[[Asked], Answer], host: str, port: int) -> None:
+        super().__init__(host, port)
+        self._answer = answer
+        self._asked: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @property
+    def requests(self) -> Counter[str]:
+        """How often each address was asked for; a copy."""
+        with self._lock:
+            return Counter(self._asked)
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[int]:
+        """As an HTTP server."""
         runner = web.ServerRunner(web.Server(self._handle, access_log=None), shutdown_timeout=0.0)
         try:
             await runner.setup()
             await web.TCPSite(runner, self._host, self.port).start()
-        except (OSError, OverflowError) as error:  # taken, not ours, or no port at all
-            ready.set_exception(OSError(f"cannot listen on {self._host}:{self.port}: {error}"))
-        else:
-            ready.set_result(runner.addresses[0][1])
-            await self._stopped.wait()
+            yield runner.addresses[0][1]
         finally:
             await runner.cleanup()
 

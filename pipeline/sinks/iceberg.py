@@ -3,8 +3,12 @@
 What was delivered is a property of each table, set in the same Iceberg commit as the append: a crash between two tables
 leaves the first with its number and the second without, and the next delivery writes only what is lacking. One writer
 lock per warehouse is held while writing, since PyIceberg silently retries an append on a stale table.
+
+Every snapshot in a table's metadata makes each further commit dearer, by about 0.7 ms (benchmarks/maintenance.py), so
+commits drop the oldest. Files that no snapshot names any more are deleted by `pipeline.sinks.compact`.
 """
 
+import datetime as dt
 import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,10 +19,12 @@ from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.table import Table as IcebergTable
+from pyiceberg.table import Transaction
+from pyiceberg.table.update.snapshot import ExpireSnapshots
 from pyiceberg.transforms import DayTransform
 
 from pipeline.sinks.base import Batch, SinkError, behind
-from schemas import tables
+from schemas import ids, tables
 from schemas.records import SCHEMA_VERSION
 
 NAMESPACE = "wirebeam"
@@ -26,6 +32,7 @@ CATALOG_FILE = "catalog.db"
 LOCK_FILE = "writer.lock"
 DELIVERED = "wirebeam.delivered-seq."  # + the writer's id
 VERSION = "wirebeam.schema-version"
+SNAPSHOTS_KEPT = 50  # 25 minutes of commits every 30 s; a table holds up to twice as many
 
 _PROPERTIES = {
     "format-version": "2",
@@ -33,6 +40,9 @@ _PROPERTIES = {
     # Each commit writes a new metadata file; only the last few are kept.
     "write.metadata.delete-after-commit.enabled": "true",
     "write.metadata.previous-versions-max": "10",
+    # Each commit writes a new manifest as well; a hundred are merged into one, or planning a query reads them all.
+    "commit.manifest-merge.enabled": "true",
+    "commit.manifest.min-count-to-merge": "100",
     VERSION: str(SCHEMA_VERSION),
 }
 
@@ -42,8 +52,33 @@ def open_catalog(folder: Path) -> SqlCatalog:
     return SqlCatalog(
         "wirebeam",
         uri=f"sqlite:///{folder / CATALOG_FILE}",
-        warehouse=folder.as_uri(),
+        warehouse=str(folder.absolute()),  # no URI: PyIceberg would take %20 for the folder's own name
     )
+
+
+@contextmanager
+def writer_lock(folder: Path) -> Iterator[None]:
+    """Held by whoever changes the tables of the warehouse in `folder`; the lock dies with its process."""
+    with (folder / LOCK_FILE).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def drop_old_snapshots(transaction: Transaction, older_than: dt.datetime | None = None) -> None:
+    """Take snapshots out of a table's metadata; no file is deleted.
+
+    Once there are twice as many as are kept, only the newest stay; and of these, those that are not `older_than`. The
+    present snapshot stays, and any that a branch or a tag names.
+    """
+    metadata = transaction.table_metadata
+    snapshots = sorted(metadata.snapshots, key=lambda snapshot: snapshot.sequence_number or 0)
+    expired = snapshots[:-SNAPSHOTS_KEPT] if len(snapshots) >= 2 * SNAPSHOTS_KEPT else []
+    if older_than is not None:
+        expired = [*expired, *(each for each in snapshots if each.timestamp_ms < ids.micros(older_than) // 1000)]
+    named = {ref.snapshot_id for ref in metadata.refs.values()}
+    dropped = {snapshot.snapshot_id for snapshot in expired} - named
+    if dropped:
+        ExpireSnapshots(transaction).by_ids(sorted(dropped)).commit()
 
 
 class IcebergSink:
@@ -58,7 +93,7 @@ class IcebergSink:
         self._folder = folder.absolute()
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with self._writer_lock():
+            with writer_lock(self._folder):
                 self._tables = {name: self._open_table(name) for name in tables.TABLES}
         except OSError as error:
             raise SinkError(f"{self.uri}: {error.strerror or error}") from error
@@ -66,7 +101,7 @@ class IcebergSink:
     def write(self, batch: Batch) -> None:
         """Append the rows that are new here, one Iceberg commit per table; see `Sink.write`."""
         try:
-            with self._writer_lock():
+            with writer_lock(self._folder):
                 for name, rows in batch.by_table():
                     table = self._tables[name].refresh()
                     key = DELIVERED + batch.writer
@@ -77,6 +112,7 @@ class IcebergSink:
                     with table.transaction() as transaction:
                         transaction.append(arrow)
                         transaction.set_properties({key: str(batch.last_seq)})
+                        drop_old_snapshots(transaction)
         except OSError as error:
             raise SinkError(f"{self.uri}: {error}") from error
 
@@ -110,10 +146,3 @@ class IcebergSink:
                 f"{self.uri}: table {name} has schema version {version}, this program knows {SCHEMA_VERSION}"
             )
         return table
-
-    @contextmanager
-    def _writer_lock(self) -> Iterator[None]:
-        """Held by whoever changes the warehouse; the lock dies with its process."""
-        with (self._folder / LOCK_FILE).open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield

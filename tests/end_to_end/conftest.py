@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.data_directory import warehouse_of
 from pipeline.feedlist import read_feeds
-from pipeline.live import RunReport, run_once
+from pipeline.live import RunReport, Settings, run_once
 from pipeline.newsroom import Newsroom
 from pipeline.sinks import open_sink
 from transforms.outcomes import utc_now
@@ -30,6 +30,6 @@ def run() -> Run:
         folder.mkdir(exist_ok=True)
         settings = read_feeds(feeds, valid_from=utc_now()).feeds
         sink = open_sink(f"iceberg:{warehouse_of(folder)}")
-        return run_once(folder, [(one.feed, one.request_url) for one in settings], [sink], LOOPBACK)
+        return run_once(folder, [(one.feed, one.request_url) for one in settings], [sink], Settings(LOOPBACK))
 
     return once

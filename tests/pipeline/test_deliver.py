@@ -1,6 +1,7 @@
 """Delivery: a sink that fails delays only itself, and everything arrives once when it is back."""
 
 import datetime as dt
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from unittest.mock import Mock
@@ -8,10 +9,12 @@ from unittest.mock import Mock
 import pytest
 
 from pipeline import deliver as delivery
-from pipeline.deliver import Deliverer, deliver
+from pipeline.deliver import Deliverer
+from pipeline.metrics import Metrics
 from pipeline.sinks.base import Batch, SinkError
 from pipeline.state import State
 from schemas.records import Feed
+from transforms.outcomes import Clock, utc_now
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 
@@ -24,11 +27,13 @@ class Recorder:
         self.batches: list[Batch] = []
         self.error: Exception | None = None
         self.is_closed = False
+        self.is_written = threading.Event()
 
     def write(self, batch: Batch) -> None:
         if self.error:
             raise self.error
         self.batches.append(batch)
+        self.is_written.set()
 
     def close(self) -> None:
         self.is_closed = True
@@ -49,14 +54,19 @@ def state(tmp_path: Path) -> Iterator[State]:
     opened.close()
 
 
+def deliver(state: State, sink: Recorder, clock: Clock = utc_now) -> None:
+    delivery.deliver(state, sink, Metrics(), clock)
+    state.trim_outbox([sink.uri])
+
+
 def test_everything_arrives_in_sequence_and_leaves_the_outbox(state: State) -> None:
     sink = Recorder()
     state.set_feeds(feeds("a", "b", "c"))
-    assert deliver(state, [sink]) == {}
+    deliver(state, sink)
     assert sink.seqs == [1, 2, 3]
-    assert state.outbox_length(0) == 0
+    assert state.outbox_length() == 0
     state.set_feeds(feeds("d"))
-    deliver(state, [sink])
+    deliver(state, sink)
     assert sink.seqs == [1, 2, 3, 4]
 
 
@@ -64,40 +74,56 @@ def test_batches_are_bounded(state: State, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(delivery, "MAX_ROWS", 2)
     sink = Recorder()
     state.set_feeds(feeds(*"abcde"))
-    deliver(state, [sink])
+    deliver(state, sink)
     assert [len(batch.rows) for batch in sink.batches] == [2, 2, 1]
     assert len({batch.delivery.batch_id for batch in sink.batches}) == 3
 
 
 @pytest.mark.parametrize("error", [SinkError("disk full"), RuntimeError("a bug in a library")])
-def test_a_sink_that_fails_holds_up_only_itself(state: State, error: Exception) -> None:
+def test_a_sink_that_fails_holds_up_only_itself(state: State, tmp_path: Path, error: Exception) -> None:
     good, bad = Recorder("test:good"), Recorder("test:bad")
     bad.error = error
     state.set_feeds(feeds("a", "b"))
-    failed = deliver(state, [bad, good])
+    failed = Deliverer(tmp_path, [bad, good], Metrics(), flush_s=3600).finish()
     assert list(failed) == ["test:bad"]
     assert str(error) in str(failed["test:bad"])
     assert good.seqs == [1, 2]
-    assert state.outbox_length(0) == 2  # kept for the one that lacks them
+    assert state.outbox_length() == 2  # kept for the one that lacks them
     bad.error = None
-    assert deliver(state, [bad, good]) == {}
+    assert Deliverer(tmp_path, [bad, good], Metrics(), flush_s=3600).finish() == {}
     assert (bad.seqs, good.seqs) == ([1, 2], [1, 2])
-    assert state.outbox_length(0) == 0
+    assert state.outbox_length() == 0
+
+
+def test_a_sink_that_hangs_holds_up_neither_another_nor_the_end(state: State, tmp_path: Path) -> None:
+    class Hanging(Recorder):
+        def write(self, batch: Batch) -> None:  # noqa: ARG002  # the protocol's signature
+            let_go.wait(60)
+
+    let_go = threading.Event()
+    good, hanging = Recorder("test:good"), Hanging("test:hanging")
+    state.set_feeds(feeds("a"))
+    failed = Deliverer(tmp_path, [hanging, good], Metrics(), flush_s=3600).finish(timeout_s=0.5)
+    assert list(failed) == ["test:hanging"]
+    assert good.seqs == [1]
+    let_go.set()
 
 
 def test_commit_time_never_goes_back_though_the_clock_does(state: State) -> None:
     sink = Recorder()
     for name, clock in (("a", NOW), ("b", NOW - dt.timedelta(days=1)), ("c", NOW + dt.timedelta(days=1))):
         state.set_feeds(feeds(name))
-        deliver(state, [sink], clock=Mock(return_value=clock))
+        deliver(state, sink, clock=Mock(return_value=clock))
     times = [batch.delivery.ingested_at for batch in sink.batches]
     assert times == [NOW, NOW, NOW + dt.timedelta(days=1)]
 
 
-def test_the_deliverer_delivers_what_is_left_and_closes_its_sinks(state: State, tmp_path: Path) -> None:
+def test_a_full_batch_does_not_wait(state: State, tmp_path: Path) -> None:
     sink = Recorder()
-    deliverer = Deliverer(tmp_path, [sink], flush_s=3600)
+    deliverer = Deliverer(tmp_path, [sink], Metrics(), flush_s=3600)
     state.set_feeds(feeds("a"))
+    deliverer.flush()
+    assert sink.is_written.wait(30)
     assert deliverer.finish() == {}
     assert sink.seqs == [1]
     assert sink.is_closed
@@ -105,5 +131,6 @@ def test_the_deliverer_delivers_what_is_left_and_closes_its_sinks(state: State, 
 
 def test_a_fault_of_our_own_reaches_whoever_waits(tmp_path: Path) -> None:
     (tmp_path / "state.db").write_text("this is no database, whatever its name says")
+    deliverer = Deliverer(tmp_path, [Recorder()], Metrics(), flush_s=3600)
     with pytest.raises(Exception, match="not a database"):
-        Deliverer(tmp_path, [Recorder()], flush_s=3600).finish()
+        deliverer.finish()

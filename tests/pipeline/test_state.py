@@ -124,7 +124,7 @@ def test_every_entry_is_either_in_the_ledger_or_in_the_queue(
 
 def test_a_commit_that_fails_half_way_leaves_nothing(state: State, monkeypatch: pytest.MonkeyPatch) -> None:
     state.set_feeds([(Feed(feed_id="f", valid_from=NOW, url="https://outlet.example/feed"), "")])
-    before = state.outbox_length(0)
+    before = state.outbox_length()
 
     def fail(_rows: object) -> None:
         raise OSError("disk full")
@@ -134,8 +134,8 @@ def test_a_commit_that_fails_half_way_leaves_nothing(state: State, monkeypatch: 
         with pytest.raises(OSError, match="disk full"):
             state.commit([], gathered(entry("a"), PollState(feed_id="f", etag="1")), NOW)
     assert queued(state) == []
-    assert state.feeds_due(["f"])[0].state.etag is None
-    assert state.outbox_length(0) == before
+    assert state.feeds_of(["f"])[0].state.etag is None
+    assert state.outbox_length() == before
 
 
 def test_the_queue_takes_turns_between_hosts(state: State) -> None:
@@ -157,7 +157,7 @@ def test_a_feed_gets_a_row_when_its_settings_change_and_keeps_its_memory(state: 
     assert len(written(state, Feed)) == 1
     state.set_feeds([(replace(later, outlet="Outlet"), "https://outlet.example/feed")])
     assert len(written(state, Feed)) == 2
-    assert state.feeds_due(["f", "unknown"])[0].state.etag == "1"
+    assert state.feeds_of(["f", "unknown"])[0].state.etag == "1"
 
 
 def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:

@@ -296,7 +296,7 @@ def test_every_page_ends_in_a_capture_or_an_outcome() -> None:
             ),
             label="captures",
         )
-        failed = (Stage.EXTRACT, OutcomeKind.FAILED)
+        failed = (Stage.EXTRACT, OutcomeKind.DEAD)
         assert_that(
             ended,
             equal_to(
@@ -309,7 +309,15 @@ def test_every_page_ends_in_a_capture_or_an_outcome() -> None:
             label="outcomes",
         )
         assert_that(
-            letters, equal_to([(Stage.EXTRACT, Reason.BUG, "RuntimeError: ValueError: oh")]), label="dead letters"
+            letters,
+            equal_to(
+                [
+                    (Stage.EXTRACT, Reason.NOT_HTML, "its type is application/pdf"),
+                    (Stage.EXTRACT, Reason.BUG, "RuntimeError: ValueError: oh"),
+                    (Stage.EXTRACT, Reason.DNS, "the feed holds no text of it"),
+                ]
+            ),
+            label="dead letters",
         )
 
 

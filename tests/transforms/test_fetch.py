@@ -16,8 +16,9 @@ from schemas.enums import Origin, OutcomeKind, Reason, Source, Stage
 from schemas.records import DeadLetter, Entry, Outcome, Page
 from tests.transforms.web.site import CONFIG, reply, served
 from transforms import fetch
-from transforms.fetch import FetchPages, page_of, request_for
+from transforms.fetch import FetchPages, page_of, request_for, validators_of
 from transforms.shared import Shared
+from transforms.visits import SINGLE_RUN, Policy
 from transforms.web.downloads import Downloads
 from transforms.web.messages import Failure, Request, Response
 
@@ -177,12 +178,14 @@ class Canned:
     def __init__(self, answers: dict[str, Response | Failure]) -> None:
         self.answers = answers  # by address
         self.started: dict[str, str] = {}  # key: address
+        self.etags: dict[str, str | None] = {}
         self.asked: list[tuple[float, int]] = []
 
     def start(self, key: str, request: Request) -> None:
         if request.url.endswith("/bug"):
             raise KeyError(request.url)
         self.started[key] = request.url
+        self.etags[key] = request.etag
 
     def take(self, keys: Sequence[str], deadline_s: float, max_bytes: int) -> dict[str, Response | Failure]:
         self.asked.append((deadline_s, max_bytes))
@@ -227,12 +230,18 @@ def run(
     max_pages: int = 100,
     downloads: Shared[Downloads] = Shared(_never_made),  # noqa: B008  # a name, made once and never changed
     deadline_s: float = 0.5,
+    policy: Policy = SINGLE_RUN,
 ) -> tuple[list[Page], list[Outcome], list[DeadLetter]]:
     Kept.seen = {}
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
         given_entries = pipeline | "Give" >> beam.Create(entries, reshuffle=False).with_output_types(Entry)
         fetched = given_entries | "Fetch" >> FetchPages(
-            downloads=downloads, deadline_s=deadline_s, max_pages=max_pages, max_bytes=1_000, clock=decided_at
+            downloads=downloads,
+            deadline_s=deadline_s,
+            max_pages=max_pages,
+            max_bytes=1_000,
+            policy=policy,
+            clock=decided_at,
         )
         fetched.pages | "KeepPages" >> beam.ParDo(Kept("pages"))
         fetched.outcomes | "KeepOutcomes" >> beam.ParDo(Kept("outcomes"))
@@ -261,7 +270,7 @@ def test_each_entry_becomes_a_page_or_an_outcome(downloads: Canned) -> None:
         attempt=1,
         origin=Origin.FEED,
         stage=Stage.FETCH,
-        outcome=OutcomeKind.FAILED,
+        outcome=OutcomeKind.DEAD,
         is_terminal=True,
         decided_at=DECIDED_AT,
         reason=Reason.NOT_FOUND,
@@ -274,8 +283,38 @@ def test_each_entry_becomes_a_page_or_an_outcome(downloads: Canned) -> None:
     assert (deferred.entry_id, deferred.outcome, deferred.reason) == ("e4", OutcomeKind.DEFERRED, Reason.IN_FLIGHT)
     assert not deferred.is_terminal
     assert deferred.retry_at is None
-    assert letters == []
+    assert [(letter.entry_id, letter.reason) for letter in letters] == [("e3", Reason.NOT_FOUND)]
+    assert codec.decode(letters[0].raw, Entry) == bare
     assert downloads.asked == [(0.5, 1_000)]
+
+
+def test_what_may_pass_is_tried_again_until_the_tries_are_over(downloads: Canned) -> None:
+    failure = dataclasses.replace(NOT_FOUND, reason=Reason.TIMEOUT, status=None)
+    downloads.answers = {"https://example.org/1": failure, "https://example.org/2": failure}
+    first, last = entry(1, summary=""), entry(2, summary="", attempt=6)
+    pages, outcomes, letters = run([first, last], policy=Policy())
+    assert pages == []
+    tried, dead = outcomes
+    assert (tried.outcome, tried.is_terminal) == (OutcomeKind.FAILED, False)
+    assert tried.retry_at is not None
+    assert tried.retry_at > DECIDED_AT
+    assert (dead.outcome, dead.is_terminal, dead.retry_at) == (OutcomeKind.DEAD, True, None)
+    assert [letter.entry_id for letter in letters] == ["e2"]
+
+
+def test_a_revisit_asks_by_what_it_knows_and_ends_where_nothing_has_changed(downloads: Canned) -> None:
+    same = dataclasses.replace(RESPONSE, status=304, body=b"", headers={})
+    downloads.answers = {"https://example.org/1": same, "https://example.org/2": NOT_FOUND}
+    revisit = entry(1, origin=Origin.REVISIT, etag='"1"')
+    gone = entry(2, origin=Origin.REVISIT)
+    pages, outcomes, letters = run([revisit, gone], policy=Policy())
+    assert downloads.etags == {"page e1": '"1"', "page e2": None}
+    assert pages == letters == []
+    assert [(one.outcome, one.is_terminal, one.http_status) for one in outcomes] == [
+        (OutcomeKind.UNCHANGED, True, 304),
+        (OutcomeKind.FAILED, True, 404),
+    ]
+    assert validators_of(revisit, same).etag == '"1"'
 
 
 def test_a_deferred_entry_finds_its_download_at_its_next_attempt(downloads: Canned) -> None:

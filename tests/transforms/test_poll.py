@@ -4,6 +4,7 @@ import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from random import Random
+from typing import Any
 
 import apache_beam as beam
 import pytest
@@ -16,7 +17,11 @@ from schemas import ids
 from schemas.enums import BodyPolicy, PollStatus, Reason, Zone
 from schemas.records import DeadLetter, Entry, Feed, FeedDue, Poll, PollState
 from transforms.coders import RecordCoder
-from transforms.poll import GONE_REMEMBERED, PollFeeds, PollResult, fingerprint, needs_reading, poll
+from transforms.feeds.identity import fingerprint
+from transforms.feeds.output import PollResult
+from transforms.feeds.reading import FeedReading
+from transforms.poll import GONE_REMEMBERED, PollFeeds, needs_reading
+from transforms.poll import poll as judge
 from transforms.pool import Pool, TaskFailed
 from transforms.shared import Shared
 from transforms.text.feeds import ParsedEntry, ParsedFeed
@@ -35,6 +40,14 @@ def due(state: PollState | None = None, feed: Feed = FEED) -> FeedDue:
 def response(body: bytes = b"<rss/>", status: int = 200, **headers: str) -> Response:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(request_url=FEED.url, url=FEED.url, status=status, headers=named, body=body, observed_at=AT)
+
+
+def poll(
+    work: FeedDue, answer: Response | Failure, parsed: ParsedFeed | TaskFailed | None = None, **options: Any
+) -> PollResult:
+    """`judge`, for a feed that was read as a whole."""
+    reading = FeedReading(parsed, parsed.entries) if isinstance(parsed, ParsedFeed) else parsed
+    return judge(work, answer, reading, **options)
 
 
 def entry(name: str, text: str = "", **fields: object) -> ParsedEntry:

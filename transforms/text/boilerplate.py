@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lxml import etree, html
+from lxml import html
 
 from transforms.text import captions, dates, markup
 
@@ -19,6 +19,9 @@ OPENING = 8  # paragraphs from the top: where headline, byline and date are prin
 ENDING = 8  # paragraphs from the bottom: where bylines and rights are
 REPEAT_LIMIT = 40  # characters: a shorter line may well be said twice (a refrain, "Yes.", a label)
 TEASER_LIMIT = 500  # characters: what is longer is the story itself, under a careless name
+LABEL_LIMIT = 40  # characters and
+LABEL_WORDS = 4  # words: a section or a name printed above the text
+PROSE = 80  # characters: a paragraph of the text itself, not a line above it
 LINK_LIMIT = 15  # characters: the text of a shorter link names no other story
 
 
@@ -104,6 +107,10 @@ _READ_MORE = re.compile(
     re.IGNORECASE,
 )
 
+_CALL = re.compile(r"\W{0,5}(?:read|see|watch|view|listen to|click|explore|follow|find|discover|check out)\s", re.IGNORECASE)
+_CALL_HERE = re.compile(rf"{_CALL.pattern}.{{0,100}}\shere\W{{0,3}}", re.IGNORECASE)
+CALL_LIMIT = 120  # characters
+
 _ANYWHERE, _EDGE, _END = range(3)
 _LINES = (
     ("byline", _EDGE, re.compile(_BYLINE)),
@@ -114,9 +121,10 @@ _LINES = (
     ("furniture", _ANYWHERE, re.compile(_FURNITURE, re.IGNORECASE)),
     ("newsletter", _ANYWHERE, re.compile(_NEWSLETTER, re.IGNORECASE)),
 )
-_TEASERS = etree.XPath(
-    "//*[self::div or self::section or self::li or self::article or self::aside or self::p]"
-    "[contains(@class, 'teaser') or contains(@class, 'Teaser')][.//a][not(.//h1)]"
+_BOXES = ("div", "section", "li", "article", "aside", "p")
+# A section, a topic or a name: a few words with a capital first and no full stop.
+_LABEL = re.compile(
+    rf"(?=.{{1,{LABEL_LIMIT}}}$)[A-ZÀ-ÞĀ-Ž\u0391-\u03a9\u0410-\u042f][^\s.!?:|]{{0,30}}(?:\s[^\s.!?:|]{{1,30}}){{0,{LABEL_WORDS - 1}}}"
 )
 _WORD = re.compile(r"\w+")
 
@@ -129,6 +137,7 @@ class Known:
     names: frozenset[str] = frozenset()  # byline and authors
     captions: frozenset[str] = frozenset()
     links: frozenset[str] = frozenset()  # see `link_texts`
+    headings: frozenset[str] = frozenset()  # see `heading_texts`
     site_lines: frozenset[str] = frozenset()  # what the host repeats on every page (its profile)
 
 
@@ -141,10 +150,12 @@ def cleaned(paragraphs: Sequence[str], known: Known) -> list[str]:
     """`paragraphs` less those that are not of the article, in order."""
     kept: list[str] = []
     seen: set[str] = set()
+    start = next((index for index, paragraph in enumerate(paragraphs) if len(paragraph) > PROSE), 0)
     for index, paragraph in enumerate(paragraphs):
         line = folded(paragraph)
         is_repeated = len(line) >= REPEAT_LIMIT and line in seen
-        if line and not is_repeated and not kind(paragraph, index, len(paragraphs), known):
+        is_above = index < min(start, OPENING) and _LABEL.fullmatch(paragraph) and line not in known.headings
+        if line and not is_repeated and not is_above and not kind(paragraph, index, len(paragraphs), known):
             seen.add(line)
             kept.append(paragraph)
     while len(kept) > 1 and folded(kept[-1]) in known.links:  # teasers of other stories, under the text
@@ -192,7 +203,14 @@ def link_texts(tree: html.HtmlElement) -> frozenset[str]:
     return frozenset(text for text in texts if len(text) >= LINK_LIMIT)
 
 
+def heading_texts(tree: html.HtmlElement) -> frozenset[str]:
+    """The texts of headings within a page, as `folded`: they look like labels and are text."""
+    return frozenset(folded("".join(heading.itertext())) for heading in tree.iter("h2", "h3", "h4", "h5", "h6", "strong"))
+
+
 def _is_teaser(text: str, line: str, known: Known) -> bool:
+    if len(text) <= CALL_LIMIT and (_CALL_HERE.fullmatch(text) or (line in known.links and _CALL.match(text))):
+        return True
     found = _READ_MORE.match(text)
     if not found:
         return False
@@ -202,7 +220,12 @@ def _is_teaser(text: str, line: str, known: Known) -> bool:
 
 def without_teasers(tree: html.HtmlElement) -> html.HtmlElement:
     """`tree` with the boxes that lead to other stories taken out in place: short, with a link, and called teasers."""
-    for element in markup.elements(_TEASERS, tree):
-        if len(markup.words(element)) <= TEASER_LIMIT:
+    for element in list(tree.iter(*_BOXES)):
+        if (
+            "teaser" in element.get("class", "").lower()
+            and next(element.iter("a"), None) is not None
+            and next(element.iter("h1"), None) is None
+            and len(markup.words(element)) <= TEASER_LIMIT
+        ):
             element.drop_tree()
     return tree

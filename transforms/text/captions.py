@@ -1,8 +1,9 @@
 """Captions of pictures: taken out of the page into a list of their own, their credits told apart."""
 
+import itertools
 import re
 
-from lxml import etree, html
+from lxml import html
 
 from schemas.records import Caption
 from transforms.text import markup
@@ -10,6 +11,10 @@ from transforms.text import markup
 CAPTION_LIMIT = 50  # captions of an article that are kept
 TEXT_LIMIT = 1_000  # characters; what is longer is no caption
 CREDIT_LIMIT = 100  # characters
+IMAGE_LIMIT = 100  # pictures whose boxes are looked at
+BOX_DEPTH = 4  # elements around a picture that may be its box
+BOX_PIECES = 6  # texts in a box
+BOX_LIMIT = 500  # characters in a box
 
 # Agencies and picture libraries that sign pictures the world over.
 _AGENCIES = (
@@ -48,12 +53,8 @@ _CREDIT_LINE = re.compile(
 
 _CAPTION = re.compile(r"(?<![a-z])caption|(?:image|photo|picture|figure|media|bild|foto)caption", re.IGNORECASE)
 _CREDIT = re.compile(r"credit|photographer", re.IGNORECASE)
-# XPath 1.0 knows no regular expressions: what may be one is selected here and looked at there.
-_NAMED = etree.XPath(
-    "descendant-or-self::*[self::figcaption or (self::p or self::div or self::span or self::small or self::dd"
-    " or self::em or self::cite or self::li)"
-    " and (contains(@class, 'aption') or contains(@class, 'redit') or contains(@class, 'hotographer') or @itemprop)]"
-)
+_TAGS = ("figcaption", "p", "div", "span", "small", "dd", "em", "cite", "li")
+_BOXES = frozenset({"div", "span", "p", "figure", "section"})
 _ELSEWHERE = frozenset({"nav", "footer", "aside", "a"})
 
 
@@ -79,6 +80,11 @@ def take(tree: html.HtmlElement) -> tuple[Caption, ...]:
         element.drop_tree()
         if any(map(str.isalnum, caption.text)) and not is_elsewhere and len(kept) < CAPTION_LIMIT:
             kept.setdefault(caption.text, caption)
+    for box in _signed_boxes(tree):
+        *said, signed = (text for part in box.itertext() if (text := markup.visible(part)))
+        box.drop_tree()
+        if said and len(kept) < CAPTION_LIMIT:
+            kept.setdefault(" ".join(said), Caption(text=" ".join(said), credit=credited(signed)))
     for element in _named(tree, _CREDIT, "copyrightHolder"):
         if _is_in(tree, element) and len(markup.words(element)) <= CREDIT_LIMIT:
             element.drop_tree()
@@ -112,14 +118,32 @@ def is_credit_line(line: str) -> bool:
     return bool(_CREDIT_LINE.fullmatch(line))
 
 
+def _signed_boxes(tree: html.HtmlElement) -> list[html.HtmlElement]:
+    """The smallest boxes of a picture and some text of which the last piece is a credit, whatever they are called."""
+    boxes: dict[html.HtmlElement, None] = {}
+    for image in itertools.islice(tree.iter("img"), IMAGE_LIMIT):
+        for box in itertools.islice(image.iterancestors(), BOX_DEPTH):
+            texts = [text for part in box.itertext() if (text := markup.visible(part))]
+            if texts:
+                if (
+                    box.tag in _BOXES
+                    and len(texts) <= BOX_PIECES
+                    and sum(map(len, texts)) <= BOX_LIMIT
+                    and is_credit_line(texts[-1])
+                ):
+                    boxes[box] = None
+                break
+    return [box for box in boxes if not any(ancestor in boxes or ancestor.tag in _ELSEWHERE for ancestor in box.iterancestors())]
+
+
 def _named(tree: html.HtmlElement, pattern: re.Pattern[str], itemprop: str) -> list[html.HtmlElement]:
     """The elements in `tree`, itself too, called by `pattern` or marked up as `itemprop`."""
     return [
         element
-        for element in markup.elements(_NAMED, tree)
-        if (element.tag == "figcaption" and pattern is _CAPTION)
-        or pattern.search(element.get("class", ""))
+        for element in tree.iter(*_TAGS)
+        if ((name := element.get("class")) and pattern.search(name))
         or element.get("itemprop") == itemprop
+        or (pattern is _CAPTION and element.tag == "figcaption")
     ]
 
 

@@ -36,6 +36,11 @@ _AGENCIES = (
     ("IPS", r"IPS|Inter Press Service"),
     ("Europa Press", r"Europa Press|EUROPA PRESS"),
 )
+# Any other agency that calls itself one: "Meridian News Agency"; at most five words, each with a capital.
+_NAMED_AGENCY = (
+    r"(?:[A-ZÀ-Þ][\w.&-]{0,30}\s){1,4}(?:News\sAgency|Press\sAgency|News\sService|Press\sService|Newswire|Wire\sService)"
+)
+_NAMED_PRESS = rf"(?:{_NAMED_AGENCY}|(?:[A-ZÀ-Þ][\w.&-]{{0,30}}\s){{1,3}}Press)"
 _ANY = "|".join(forms for _, forms in _AGENCIES)
 _PLACE = (
     r"(?:[A-ZÀ-Þ][\w'\u2019.-]{0,30})"
@@ -53,11 +58,18 @@ _CAPITALS = re.compile(
 _AGENCY_FIRST = re.compile(
     rf"[(\[](?P<agency>(?:{_ANY})(?:\s?[/,]\s?(?:{_ANY})){{0,3}})[)\]]\s?[\u2013\u2014\u2015-]{{0,2}}\s?"
 )
+# "... he said. (Meridian News Agency)": the agency in brackets that ends the text, or a dateline's.
+_SIGNED_END = re.compile(r"[(\[](?P<agency>[^()\[\]]{2,60})[)\]]\W{0,3}$")
 _WHOLE = re.compile(
     r"\W{0,5}(?:(?:source|quelle|fuente|fonte|via|by|the|with|mit material von|with reporting by|avec)\s?:?\s?){0,3}"
     rf"(?P<agency>(?:{_ANY})(?:\W{{1,3}}(?:and |und |et |y |The )?(?:{_ANY})){{0,3}})\W{{0,5}}$",
     re.IGNORECASE,
 )
+
+
+_AGENCY_PATTERNS = tuple((name, re.compile(rf"(?<!\w)(?:{forms})(?!\w)")) for name, forms in _AGENCIES)
+_NAMED = re.compile(rf"(?<!\w){_NAMED_AGENCY}(?!\w)")
+_PRESS = re.compile(_NAMED_PRESS)
 
 
 def read(
@@ -77,19 +89,38 @@ def read(
     opening = paragraphs[0][:200] if paragraphs else ""
     place = printed = None
     signers: list[str] = [byline or "", *authors]
-    if (found := _SIGNED.match(opening)) and agencies(found["agency"]):
+    bracketed: tuple[str, ...] = ()
+    if (found := _SIGNED.match(opening)) and (signed := _in_brackets(found["agency"])):
         place, printed = found["place"].strip(" ,"), found[0]
-        signers.append(found["agency"])
+        bracketed += signed
     elif found := _CAPITALS.match(opening):
         place, printed = found["place"].strip(" ,"), found[0]
     elif found := _AGENCY_FIRST.match(opening):
         signers.append(found["agency"])
-    if paragraphs and len(paragraphs[-1]) <= 100 and (last := _WHOLE.match(paragraphs[-1])):
-        signers.append(last["agency"])
-    credited = dict.fromkeys(agency for signer in signers for agency in agencies(signer))
+    if paragraphs:
+        last = paragraphs[-1][-100:]
+        if len(paragraphs[-1]) <= 100 and (found := _WHOLE.match(last)):
+            signers.append(found["agency"])
+        elif found := _SIGNED_END.search(last):
+            bracketed += _in_brackets(found["agency"])
+    credited = dict.fromkeys([*(name for signer in signers for name in agencies(signer)), *bracketed])
     return place, printed.strip(" \u2013\u2014\u2015-:") if printed else None, tuple(credited)
 
 
 def agencies(text: str) -> tuple[str, ...]:
-    """The agencies named in a short text such as a byline."""
-    return tuple(name for name, forms in _AGENCIES if re.search(rf"(?<!\w)(?:{forms})(?!\w)", text[:500]))
+    """The agencies named in a short text such as a byline: those known here, else one that calls itself an agency."""
+    text = text[:500]
+    known = tuple(name for name, forms in _AGENCY_PATTERNS if forms.search(text))
+    if known:
+        return known
+    found = _NAMED.search(text)
+    return (found[0],) if found else ()
+
+
+def _in_brackets(text: str) -> tuple[str, ...]:
+    """The agencies in the brackets of a dateline or at the end, where "... Press" is one too."""
+    return agencies(text) or _named_press(text)
+
+
+def _named_press(text: str) -> tuple[str, ...]:
+    return (text.strip(),) if _PRESS.fullmatch(text.strip()) else ()

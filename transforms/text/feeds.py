@@ -66,6 +66,9 @@ class ParsedFeed:
     language: str | None = None  # BCP 47
     ttl_minutes: int | None = None  # <ttl>: how long it may be kept
     skip_hours: tuple[int, ...] = ()  # <skipHours>: hours of the day, in UTC, in which it does not change
+    skip_days: tuple[int, ...] = ()  # <skipDays>: the same for days of the week, 0 for Monday
+    archive_url: str | None = None  # the document before this one: RFC 5005's prev-archive, else its next, absolute
+    sitemap_url: str | None = None  # a link of relation "sitemap", absolute
     entries: tuple[ParsedEntry, ...] = ()  # in the feed's order, mostly the newest first
     problem: Reason | None = None  # not_a_feed; malformed or too_large: what could be read is here
     detail: str | None = None
@@ -77,7 +80,7 @@ def parse_feed(body: bytes, content_type: str | None, url: str) -> ParsedFeed:
     Args:
         body: the response's body, not compressed. Its size is bounded by the download.
         content_type: the Content-Type header as it came; its charset is believed as RFC 7303 says, with one exception
-            (see `_utf8`).
+            (see `as_utf8`).
         url: where the body came from, after redirects: the base of relative links.
 
     Returns:
@@ -91,6 +94,22 @@ def parse_feed(body: bytes, content_type: str | None, url: str) -> ParsedFeed:
     if start.startswith((b"{", b"[")):
         return _json_feed(body, url)
     return _xml_feed(body, content_type, url)
+
+
+def entry_of_sitemap(url: str, title: str, published_raw: str) -> ParsedEntry:
+    """What a news sitemap says of an article."""
+    return _entry(
+        guid="",
+        url=_first_url("", [url]),
+        title=plain_text(title),
+        description="",
+        content="",
+        authors=(),
+        tags=(),
+        image_url=None,
+        published_raw=published_raw.strip(),
+        modified_raw="",
+    )
 
 
 def plain_text(markup: str) -> str:
@@ -144,6 +163,8 @@ _PROLOG = b"<?xml version='1.0' encoding='utf-8'?>\n"
 _DECLARED = re.compile(rb"^\s{0,100}<\?xml[^>]{0,200}?encoding\s{0,9}=\s{0,9}[\"']([\w.-]{1,40})")
 _CHARSET = re.compile(r"charset\s{0,9}=\s{0,9}[\"']?([\w.:-]{1,40})", re.IGNORECASE)
 _HOUR = re.compile(rb"<hour>\s{0,9}(\d{1,2})\s{0,9}</hour>", re.IGNORECASE)
+_DAY = re.compile(rb"<day>\s{0,9}([A-Za-z]{6,9})\s{0,9}</day>", re.IGNORECASE)
+_WEEK = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 _SERVER_DEFAULTS = frozenset({"cp1252"})  # as w3lib resolves ISO-8859-1 and ASCII, after the WHATWG
 # What the first bytes say (XML 1.0, appendix F): marks, and "<?" in UTF-16 without one.
@@ -161,7 +182,7 @@ _NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "undefined",
 
 
 def _xml_feed(body: bytes, content_type: str | None, url: str) -> ParsedFeed:
-    data = _utf8(body, content_type)
+    data = as_utf8(body, content_type)
     root = _ROOT.search(data, 0, _ROOT_WITHIN)
     if root is None:
         return ParsedFeed(problem=Reason.NOT_A_FEED, detail=_looks_like(data))
@@ -186,6 +207,9 @@ def _xml_feed(body: bytes, content_type: str | None, url: str) -> ParsedFeed:
         language=_language(head.get("language")),
         ttl_minutes=_whole(head.get("ttl")),
         skip_hours=_skip_hours(data),
+        skip_days=_skip_days(data),
+        archive_url=_first_url(url, (*_related(head, "prev-archive"), *_related(head, "next"))),
+        sitemap_url=_first_url(url, _related(head, "sitemap")),
         entries=entries,
     )
     if found.bozo:
@@ -193,7 +217,7 @@ def _xml_feed(body: bytes, content_type: str | None, url: str) -> ParsedFeed:
     return _not_all(feed, len(found.entries))
 
 
-def _utf8(body: bytes, content_type: str | None) -> bytes:
+def as_utf8(body: bytes, content_type: str | None) -> bytes:
     """`body` in UTF-8, its encoding found as RFC 7303 (3.) says: a byte order mark, the header, the XML declaration.
 
     One exception: a header that says ISO-8859-1 or ASCII loses to a declaration. Those are the defaults of servers
@@ -238,6 +262,20 @@ def _skip_hours(data: bytes) -> tuple[int, ...]:
     if start < 0 or end < 0:
         return ()
     return tuple(sorted({int(hour) % 24 for hour in _HOUR.findall(data, start, end)}))
+
+
+def _skip_days(data: bytes) -> tuple[int, ...]:
+    """The days in <skipDays>, by their English names."""
+    start = data.find(b"<skipDays>")
+    end = data.find(b"</skipDays>", start)
+    if start < 0 or end < 0:
+        return ()
+    names = (name.decode().lower() for name in _DAY.findall(data, start, end))
+    return tuple(sorted({_WEEK.index(name) for name in names if name in _WEEK}))
+
+
+def _related(head: Mapping[str, Any], relation: str) -> list[str]:
+    return [_text(link.get("href")) for link in head.get("links", ()) if link.get("rel") == relation]
 
 
 def _looks_like(data: bytes) -> str:
@@ -361,6 +399,7 @@ def _json_feed(body: bytes, url: str) -> ParsedFeed:
         format="json11" if version.rstrip("/").endswith("1.1") else "json10",
         title=_cut(plain_text(_text(document.get("title"))), TITLE_LIMIT) or None,
         language=_language(document.get("language")),
+        archive_url=_first_url(url, [_text(document.get("next_url"))]),
         entries=tuple(_json_entry(item, url) for item in items[:ENTRIES_LIMIT]),
         problem=problem,
         detail=detail,

@@ -4,6 +4,7 @@ Publishers contradict themselves; each field below lists its sources in the orde
 recorded pages (benchmarks/extraction.py prints title, author and day against labelled ones).
 """
 
+import itertools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,6 +22,7 @@ BLOCK_LIMIT = 40  # JSON-LD blocks of a page that are read
 NODE_LIMIT = 5_000  # JSON-LD objects of a page that are looked at
 VALUE_LIMIT = 2_000  # characters of a value
 LIST_LIMIT = 50  # authors, tags
+MIN_LABEL = 3  # characters of a domain's label that can spell a site's name
 
 _ARTICLE_TYPES = re.compile(r"(?:\w*Article|\w*Posting|Report|Review|Recipe|NewsMediaObject|AnalysisNews|HowTo)")
 _PAGE_TYPES = frozenset({"WebPage", "ItemPage", "AboutPage"})
@@ -34,6 +36,8 @@ _BY = re.compile(
 _NAME_END = re.compile(r"\s*\([^()]{1,20}\)$|\s기자$")
 _AND = re.compile(r"(,?\s(?:and|und|et|y|e|en|og|och|&)\s|\s?[,;|•·]\s?)")
 _TITLE_SEPARATOR = re.compile(r"\s+[|\-\u2013\u2014·•»:]+\s+|\s*\|\s*")
+_TITLE_OPENING = re.compile(r"\s*[|:]\s+|\s+[\-\u2013\u2014·•»]+\s+")
+_SPELLED = re.compile(r"[^a-z0-9]")
 _NOT_A_NAME = re.compile(
     r"^(?:admin|administrator|editors?|editorial|staff|guest|news ?desk|newsroom|webmaster|unknown|none|null|user|root"
     r"|team|n/?a)$",
@@ -55,21 +59,14 @@ _JSON_LD = etree.XPath("//script[contains(translate(@type, 'LDJSON', 'ldjson'), 
 _CANONICAL = etree.XPath("//link[translate(@rel, 'CANONICAL', 'canonical') = 'canonical']/@href")
 _HEADINGS = etree.XPath("//h1[not(ancestor::nav or ancestor::footer or ancestor::aside)]")
 _TIMES = etree.XPath("//time[@datetime][not(ancestor::aside or ancestor::footer or ancestor::nav)]")
-_MARKED_TIMES = etree.XPath("//*[@itemprop = 'datePublished']")
-_BYLINES = etree.XPath(
-    "//*[self::a or self::span or self::div or self::p or self::address or self::li or self::cite or self::strong]"
-    "[@rel = 'author' or @itemprop = 'author' or contains(@class, 'byline') or contains(@class, 'author')"
-    " or contains(@class, 'Author') or contains(@class, 'Byline')]"
-    "[not(ancestor::aside or ancestor::footer or ancestor::nav or ancestor::*[contains(@class, 'comment')])]"
-)
+_MARKED_TIMES = etree.XPath("descendant::*[@itemprop = 'datePublished']")
+_BYLINE_TAGS = ("a", "span", "div", "p", "address", "li", "cite", "strong")
+_BYLINE = re.compile(r"byline|Byline|author|Author")
 _AFTER = etree.XPath("following::text()[not(parent::script or parent::style)][normalize-space()][position() <= 25]")
 _BEFORE = etree.XPath("preceding::text()[not(parent::script or parent::style)][normalize-space()][position() <= 6]")
-_DATE_LINES = etree.XPath(
-    "//*[self::span or self::div or self::p or self::li or self::small]"
-    "[contains(@class, 'date') or contains(@class, 'Date') or contains(@class, 'published') or contains(@class, 'time')"
-    " or contains(@class, 'posted')]"
-    "[not(ancestor::aside or ancestor::footer or ancestor::nav)]"
-)
+_DATE_TAGS = ("span", "div", "p", "li", "small")
+_DATE = re.compile(r"date|Date|published|time|posted")
+_ELSEWHERE = frozenset({"aside", "footer", "nav"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,14 +104,42 @@ class Head:
     tdm_policy_url: str | None = None
 
 
-def read(tree: html.HtmlElement) -> Head:
-    """The head of `tree`. Never raises on what a page contains: a value of the wrong kind is as good as none."""
+def data(tree: html.HtmlElement) -> list[Mapping[str, Any]]:
+    """The objects of a page's JSON-LD, outermost first; it is in scripts, so this comes before those are dropped."""
+    found: list[Mapping[str, Any]] = []
+    for script in markup.elements(_JSON_LD, tree)[:BLOCK_LIMIT]:
+        try:
+            value = json.loads(_bare(script.text or ""), strict=False)
+        except (ValueError, RecursionError):
+            continue
+        queue = [value]
+        for seen, part in enumerate(queue):
+            if seen > NODE_LIMIT or len(found) > NODE_LIMIT:
+                break
+            if isinstance(part, list):
+                queue.extend(part[:NODE_LIMIT])
+            elif isinstance(part, dict):
+                if "@type" in part or "@id" in part:
+                    found.append(part)
+                queue.extend(v for v in part.values() if isinstance(v, dict | list))
+    return found
+
+
+def read(tree: html.HtmlElement, nodes: Sequence[Mapping[str, Any]], domain: str = "") -> Head:
+    """What `tree` says of itself.
+
+    Never raises on what a page contains: a value of the wrong kind is as good as none.
+
+    Args:
+        tree: a page, with or without its scripts.
+        nodes: its `data`.
+        domain: the registered domain that it comes from, which tells a site's name from a headline.
+    """
     meta = _meta(tree)
-    nodes = _nodes(tree)
     article = _article(nodes)
     page: Mapping[str, Any] = next((n for n in nodes if _types(n) & _PAGE_TYPES), {})
     site_name = _first(meta, "og:site_name", "application-name") or _name(article.get("publisher"))
-    titles = _titles(tree, meta, article, site_name)
+    titles = _titles(tree, meta, article, site_name, domain)
     near = _near_headline(tree)
     date_lines = tuple(_date_lines(tree, near))
     byline, printed = _printed_authors(tree, near)
@@ -156,27 +181,6 @@ def read(tree: html.HtmlElement) -> Head:
 
 
 # ── JSON-LD ────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def _nodes(tree: html.HtmlElement) -> list[Mapping[str, Any]]:
-    """All objects of the page's JSON-LD that have a type, outermost first."""
-    found: list[Mapping[str, Any]] = []
-    for script in markup.elements(_JSON_LD, tree)[:BLOCK_LIMIT]:
-        try:
-            value = json.loads(_bare(script.text or ""), strict=False)
-        except (ValueError, RecursionError):
-            continue
-        queue = [value]
-        for seen, part in enumerate(queue):
-            if seen > NODE_LIMIT or len(found) > NODE_LIMIT:
-                break
-            if isinstance(part, list):
-                queue.extend(part[:NODE_LIMIT])
-            elif isinstance(part, dict):
-                if "@type" in part or "@id" in part:
-                    found.append(part)
-                queue.extend(v for v in part.values() if isinstance(v, dict | list))
-    return found
 
 
 def _bare(script: str) -> str:
@@ -319,14 +323,18 @@ def _tdm(meta: Mapping[str, Sequence[str]]) -> tuple[Tdm, str | None]:
 
 
 def _titles(
-    tree: html.HtmlElement, meta: Mapping[str, Sequence[str]], article: Mapping[str, Any], site_name: str | None
+    tree: html.HtmlElement,
+    meta: Mapping[str, Sequence[str]],
+    article: Mapping[str, Any],
+    site_name: str | None,
+    domain: str,
 ) -> tuple[str, ...]:
     """All forms of the headline, the best first."""
     printed = [text for h1 in markup.elements(_HEADINGS, tree)[:10] if (text := markup.words(h1)) and len(text) <= 300]
     element = tree.find(".//head/title")
     window = _line(element.text_content()) if element is not None else ""
     forms = (_text(article.get("headline")), _first(meta, "og:title", "twitter:title", "title", "dc.title"), window)
-    said = [without_site(text, site_name) for text in forms if text]
+    said = [without_site(text, site_name, domain) for text in forms if text]
     # A heading that the head repeats is the headline as printed. Of the other forms JSON-LD's is made for machines;
     # og:title and <title> are often written anew for networks and search engines.
     confirmed = next((_without_kicker(text, said) for text in printed if any(_alike(text, one) for one in said)), None)
@@ -342,17 +350,29 @@ def _without_kicker(printed: str, said: Sequence[str]) -> str:
     return next(shorter, printed)
 
 
-def without_site(title: str, site_name: str | None) -> str:
-    """`title` without the site's name at either end ("Rain | The Paper" and "The Paper: Rain")."""
+def without_site(title: str, site_name: str | None, domain: str = "") -> str:
+    """`title` without the site's name at either end ("Rain | The Paper", "The Paper: Rain").
+
+    The name is what the page says, or what its domain spells ("The Paper" of thepaper.example).
+    """
+    name, spelled = _folded(site_name or ""), _SPELLED.sub("", domain.partition(".")[0].lower())
     pieces = [m.span() for m in _TITLE_SEPARATOR.finditer(title)]
-    name = _folded(site_name or "")
     for start, end in reversed(pieces):
         tail = _folded(title[end:])
-        if name and (tail == name or (len(tail) > 3 and (name.startswith(tail) or tail.startswith(name)))):
-            return without_site(title[:start].strip(), site_name)
-    if pieces and name and _folded(title[: pieces[0][0]]) == name:
-        return title[pieces[0][1] :].strip()
+        is_part = len(tail) > 3 and (name.startswith(tail) or tail.startswith(name))
+        if (name and (tail == name or is_part)) or _spells(tail, spelled):
+            return without_site(title[:start].strip(), site_name, domain)
+    if opening := _TITLE_OPENING.search(title):
+        first = _folded(title[: opening.start()])
+        if (name and first == name) or _spells(first, spelled):
+            return title[opening.end() :].strip()
     return title.strip()
+
+
+def _spells(words: str, spelled: str) -> bool:
+    """Whether `words` run together are a domain's label, "the" aside."""
+    joined = words.replace(" ", "")
+    return len(spelled) >= MIN_LABEL and spelled in (joined, joined.removeprefix("the"), "the" + joined)
 
 
 def _alike(one: str, other: str) -> bool:
@@ -404,7 +424,7 @@ def _meta_authors(meta: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
 
 def _printed_authors(tree: html.HtmlElement, near: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
     """The byline as printed, and the names in it: what is marked up as one, else a line near the headline."""
-    for element in markup.elements(_BYLINES, tree)[:20]:
+    for element in itertools.islice(_marked(tree, _BYLINE_TAGS, _BYLINE, "author"), 20):
         text = markup.words(element)
         if not 3 <= len(text) <= 120 or dates.is_date_line(text):
             continue
@@ -416,6 +436,19 @@ def _printed_authors(tree: html.HtmlElement, near: Sequence[str]) -> tuple[str |
         if _BY.match(text) and len(text) <= 80 and (names := _full_names(people_in(text))):
             return text, names
     return None, ()
+
+
+def _marked(
+    tree: html.HtmlElement, tags: Sequence[str], name: re.Pattern[str], role: str | None = None
+) -> Iterator[html.HtmlElement]:
+    """The elements whose class says `name`, or whose rel or itemprop is `role`, outside of boxes about other stories."""
+    for element in tree.iter(*tags):
+        is_marked = name.search(element.get("class", "")) or (role and role in (element.get("rel"), element.get("itemprop")))
+        if is_marked and not any(
+            ancestor.tag in _ELSEWHERE or (role and "comment" in ancestor.get("class", ""))
+            for ancestor in element.iterancestors()
+        ):
+            yield element
 
 
 def _full_names(names: Iterable[str]) -> tuple[str, ...]:
@@ -483,5 +516,5 @@ def _modified(
 
 def _date_lines(tree: html.HtmlElement, near: Sequence[str]) -> Iterator[str]:
     """Lines that are nothing but a date: those marked up as one, then those by the headline."""
-    marked = (markup.words(element) for element in markup.elements(_DATE_LINES, tree)[:20])
+    marked = (markup.words(element) for element in itertools.islice(_marked(tree, _DATE_TAGS, _DATE), 20))
     return (text for text in (*marked, *near) if dates.is_date_line(text))

@@ -3,7 +3,7 @@
 import py3langid
 
 ENOUGH = 200  # characters; below, detection errs more often than publishers do
-SAMPLE = 2_000  # characters that are looked at
+SAMPLE = 600  # characters that are looked at: 2,000 gave the same on 885 labelled pages, at four times the cost
 
 # Languages that detection confuses with each other: among these, what the publisher declares is believed.
 _SIBLINGS = (

@@ -17,17 +17,27 @@ ELEMENT_LIMIT = 200_000  # a page with more has no text worth the seconds
 # libxml2 itself stops at 2,048 levels and loses what is below: such a page is read again without its wrappers.
 _PARSER_DEPTH = etree.XPath("boolean(" + "/*" * 2_000 + ")")
 _WRAPPERS = re.compile(
-    r"</?(?:div|span|section|font|center|b|i|em|strong|u|ul|ol|li|dl|dd|dt|blockquote)\b[^<>]*>", re.IGNORECASE
+    rb"</?(?:div|span|section|font|center|b|i|em|strong|u|ul|ol|li|dl|dd|dt|blockquote)\b[^<>]*>", re.IGNORECASE
 )
-# Characters that the parser lets through and lxml then refuses to move (XML 1.0, 2.2).
-_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_REFERENCE = re.compile(r"&#(?:[xX](?P<hex>[0-9a-fA-F]{1,20})|(?P<decimal>[0-9]{1,20}));?")
+# Characters that the parser lets through and lxml then refuses to move (XML 1.0, 2.2): surrogates cannot be encoded,
+# the others are dropped as bytes, which is ten times as fast as a regular expression.
+_CONTROLS = bytes({*range(0x20)} - {*b"\t\n\r"})
+_NONCHARACTERS = ("\ufffe", "\uffff")
+# References that may stand for one of them: all but the commonest, of two to four digits.
+_REFERENCE = re.compile(r"&#(?:[xX](?P<hex>[0-9a-fA-F]{1,20})|0{0,9}(?P<decimal>[12]?[0-9](?![0-9])|3[01](?![0-9])|[0-9]{5,20}));?")
 _TOO_DEEP = etree.XPath("/*" * (DEPTH_LIMIT + 1))
 _ELEMENTS = etree.XPath("count(//*)")
 
 # Zero-width joiners stay: Persian, Indic scripts and emoji are spelled with them.
 _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
-_DROPPED = ("script", "style", "noscript", "template", "svg", "iframe")
+_CODE = ("script", "style", "noscript", "template", "svg", "iframe")
+# Elements that trafilatura takes out of any page.
+_CHROME = (
+    "aside", "nav", "footer", "menu", "dialog", "button", "select", "textarea", "object", "audio", "video", "canvas", "map",
+)  # fmt: skip
+_SWALLOWED = ("h1", "main")  # an element that holds one of these was never closed: it is no chrome
+# lxml.html asks Python for the class of each element that it hands out; nobody here needs its forms and inputs.
+_ONE_CLASS = etree.ElementDefaultClassLookup(element=html.HtmlElement)
 
 
 def decoded(body: bytes, charset: str | None) -> str:
@@ -68,16 +78,23 @@ def parsed(text: str) -> html.HtmlElement | None:
 
     XML entities of the page's own are never expanded: this is libxml2's HTML parser, which knows HTML's only.
     """
-    tree = _parsed(text := _xml_safe(text))
+    tree = _parsed(body := _xml_safe(text))
     if tree is not None and _PARSER_DEPTH(tree):
-        tree = _parsed(_WRAPPERS.sub("\n", text))
+        tree = _parsed(_WRAPPERS.sub(b"\n", body))
     return None if tree is None else _bounded(tree)
 
 
 def without_code(tree: html.HtmlElement) -> html.HtmlElement:
     """`tree` with scripts, styles and the like taken out in place: a third of the extractor's time went there."""
-    for element in list(tree.iter(*_DROPPED)):
-        element.drop_tree()
+    etree.strip_elements(tree, *_CODE, with_tail=False)
+    return tree
+
+
+def without_chrome(tree: html.HtmlElement) -> html.HtmlElement:
+    """`tree` with what stands around an article on any site taken out in place, and code too."""
+    for element in list(without_code(tree).iter(*_CHROME)):
+        if next(element.iter(*_SWALLOWED), None) is None:
+            element.drop_tree()
     return tree
 
 
@@ -101,14 +118,18 @@ def visible(text: str) -> str:
     return " ".join(text.translate(_INVISIBLE).split())
 
 
-def _xml_safe(text: str) -> str:
-    """`text` without the characters that XML has no place for, written out or by their numbers."""
-    return _NOT_XML.sub("", _REFERENCE.sub(_xml_safe_reference, text) if "&#" in text else text)
+def _xml_safe(text: str) -> bytes:
+    """`text` in UTF-8, without the characters that XML has no place for, written out or by their numbers."""
+    text = _REFERENCE.sub(_xml_safe_reference, text) if "&#" in text else text
+    for character in _NONCHARACTERS:
+        text = text.replace(character, "")
+    return text.encode("utf-8", "ignore").translate(None, _CONTROLS)
 
 
 def _xml_safe_reference(reference: re.Match[str]) -> str:
     code = int(reference["hex"], 16) if reference["hex"] else int(reference["decimal"])
-    return "" if code > 0x10FFFF or _NOT_XML.match(chr(code)) else reference[0]
+    is_safe = code in (9, 10, 13) or 0x20 <= code < 0xD800 or 0xE000 <= code < 0xFFFE or 0xFFFF < code <= 0x10FFFF
+    return reference[0] if is_safe else ""
 
 
 def _with(body: bytes, encoding: str) -> str:
@@ -127,8 +148,8 @@ def _bounded(tree: html.HtmlElement) -> html.HtmlElement | None:
     return tree
 
 
-def _parsed(text: str) -> html.HtmlElement | None:
-    if not text.strip():
+def _parsed(body: bytes) -> html.HtmlElement | None:
+    if not body.strip():
         return None
     parser = html.HTMLParser(
         collect_ids=False,
@@ -138,8 +159,9 @@ def _parsed(text: str) -> html.HtmlElement | None:
         remove_comments=True,
         remove_pis=True,
     )
+    parser.set_element_class_lookup(_ONE_CLASS)
     try:
-        tree = html.document_fromstring(text.encode("utf-8", "replace"), parser=parser, ensure_head_body=True)
+        tree = html.document_fromstring(body, parser=parser, ensure_head_body=True)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError, AssertionError, TypeError):
         return None
     return tree

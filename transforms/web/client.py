@@ -90,6 +90,7 @@ class HttpClient:
     ) -> None:
         self._clock = clock
         self._monotonic = monotonic
+        self._timeout_s = config.timeout_s
         self._gate = gate or HostGate(
             concurrency=config.concurrency, per_host=config.per_host, delay_s=config.host_delay_s
         )
@@ -130,6 +131,7 @@ class HttpClient:
         return await self._follow(request, is_robots=True)
 
     async def _follow(self, request: Request, *, is_robots: bool) -> Response | Failure:
+        request = replace(request, timeout_s=min(request.timeout_s, self._timeout_s))
         try:
             url = parse_url(request.url)
             auth = aiohttp.encode_basic_auth(url.user or "", url.password or "") if url.user or url.password else None

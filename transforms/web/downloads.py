@@ -1,14 +1,15 @@
 """Downloads that outlive the cycle that asked for them.
 
 One thread with one event loop and one client serves the whole process. A stage starts a download under a key, takes
-what is ready by its deadline, and finds the rest under the same key in a later cycle.
+what is ready by its deadline, and finds the rest under the same key in a later cycle. Keys that ask for the very same
+thing while it is under way (two feeds that show one article) share one request and its answer.
 """
 
 import asyncio
+import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from schemas.enums import Reason
@@ -20,7 +21,7 @@ from transforms.web.urls import redact
 MAX_KEPT_BYTES = 500_000_000  # bodies of finished downloads that nobody has taken yet
 MAX_KEPT = 20_000  # finished downloads that nobody has taken yet
 MAX_TAKEN_BYTES = 200_000_000  # of bodies that one caller takes at a time, if it does not say otherwise
-STOP_TIMEOUT_S = 5.0
+STOP_TIMEOUT_S = 1.0  # for what is under way to let go, and again for the thread to end
 
 
 @dataclass(slots=True)
@@ -51,14 +52,14 @@ class Downloads:
 
     def __init__(self, config: HttpConfig) -> None:
         self._lock = threading.Lock()
-        self._running: dict[str, asyncio.Task[None] | None] = {}  # None until the loop has seen it
+        self._running: set[str] = set()
+        self._sharers: dict[Request, list[str]] = {}  # the keys that wait for each request; the loop's own
+        self._tasks: set[asyncio.Task[None]] = set()  # one for each request; the loop's own
         self._finished: OrderedDict[str, Response | Failure] = OrderedDict()
         self._finished_bytes = 0
         self._waits: list[_Wait] = []
         self._is_closed = False
         self._loop = asyncio.new_event_loop()
-        # A name server that does not answer holds a thread for long; asyncio's handful would hold up everybody.
-        self._loop.set_default_executor(ThreadPoolExecutor(config.concurrency, thread_name_prefix="resolve"))
         self._thread = threading.Thread(target=self._loop.run_forever, name="downloads", daemon=True)
         self._thread.start()
         self._client = asyncio.run_coroutine_threadsafe(_open(config), self._loop).result()
@@ -74,7 +75,7 @@ class Downloads:
                 raise RuntimeError("downloads are closed")
             if key in self._running or key in self._finished:
                 return
-            self._running[key] = None
+            self._running.add(key)
             self._loop.call_soon_threadsafe(self._launch, key, request)
 
     def take(
@@ -92,7 +93,7 @@ class Downloads:
         """
         with self._lock:
             ready_bytes = sum(_size(self._finished[key]) for key in set(keys) & self._finished.keys())
-            wait = _Wait(set(keys) & self._running.keys(), max_bytes - ready_bytes)
+            wait = _Wait(set(keys) & self._running, max_bytes - ready_bytes)
             self._waits.append(wait)
         if wait.keys and wait.bytes_left > 0:
             wait.is_over.wait(deadline_s)
@@ -114,36 +115,57 @@ class Downloads:
             return len(self._running)
 
     def close(self) -> None:
-        """Give up what is under way, close the connections, end the thread. What is finished can still be taken."""
+        """Give up what is under way, close the connections, end the thread. What is finished can still be taken.
+
+        Returns within `STOP_TIMEOUT_S` twice: what does not let go by then is left to its daemon thread.
+        """
         with self._lock:
             if self._is_closed:
                 return
             self._is_closed = True
-        asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(STOP_TIMEOUT_S)
+            self._running.clear()
+            for wait in self._waits:
+                wait.is_over.set()
+        with contextlib.suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result(STOP_TIMEOUT_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(STOP_TIMEOUT_S)
-        self._loop.close()
+        if not self._thread.is_alive():
+            self._loop.close()
 
     def _launch(self, key: str, request: Request) -> None:
-        with self._lock:
-            if not self._is_closed:
-                self._running[key] = self._loop.create_task(self._run(key, request))
+        if self._is_closed:
+            return
+        if request in self._sharers:
+            self._sharers[request].append(key)
+            return
+        self._sharers[request] = [key]
+        task = self._loop.create_task(self._run(request))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, key: str, request: Request) -> None:
+    async def _run(self, request: Request) -> None:
         answer: Response | Failure
         try:
             answer = await self._client.get(request)
         except Exception as error:  # noqa: BLE001  # a bug costs this download, and its caller must not wait for ever
             detail = f"{type(error).__name__} in the HTTP client"
             answer = Failure(request_url=redact(request.url), reason=Reason.BUG, detail=detail, observed_at=utc_now())
+        keys = self._sharers.pop(request)
         with self._lock:
-            del self._running[key]
-            self._finished[key] = answer
-            self._finished_bytes += _size(answer)
-            while len(self._finished) > MAX_KEPT or self._finished_bytes > MAX_KEPT_BYTES:
-                self._remove(next(iter(self._finished)))
-            for wait in self._waits:
-                wait.note(key, _size(answer))
+            if self._is_closed:
+                return
+            for key in keys:
+                self._keep(key, answer)
+
+    def _keep(self, key: str, answer: Response | Failure) -> None:
+        self._running.remove(key)
+        self._finished[key] = answer
+        self._finished_bytes += _size(answer)
+        while len(self._finished) > MAX_KEPT or self._finished_bytes > MAX_KEPT_BYTES:
+            self._remove(next(iter(self._finished)))
+        for wait in self._waits:
+            wait.note(key, _size(answer))
 
     def _remove(self, key: str) -> Response | Failure:
         answer = self._finished.pop(key)
@@ -151,14 +173,9 @@ class Downloads:
         return answer
 
     async def _stop(self) -> None:
-        with self._lock:
-            tasks = [task for task in self._running.values() if task]
-            self._running.clear()
-            for wait in self._waits:
-                wait.is_over.set()
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._client.close()
 
 

@@ -21,6 +21,7 @@ class HttpConfig:
     concurrency: int = 32  # requests in flight
     per_host: int = 2  # requests in flight to one host
     host_delay_s: float = 1.0  # between the starts of two requests to one host; 0 for none
+    timeout_s: float = 20.0  # the most that a request's own time cap may be
 
     def __post_init__(self) -> None:
         networks(self.allow_net)

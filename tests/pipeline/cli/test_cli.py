@@ -82,10 +82,13 @@ def test_sql_says_in_one_line_what_is_wrong(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["http://127.0.0.1:9/feed"], "--once"),
+        (["--once"], "no feed to poll"),
+        (["http://127.0.0.1:9/feed", "--min-interval", "soon"], "'soon' is no duration"),
+        (["http://127.0.0.1:9/feed", "--min-interval", "2h", "--max-interval", "1h"], "shortest interval"),
+        (["http://127.0.0.1:9/feed", "--revisit", "24h,3h"], "--revisit 24h,3h"),
         (["missing.opml", "--once"], "missing.opml"),
         (["http://127.0.0.1:9/feed", "--once", "--initial", "some"], "newest:N"),
-        (["http://127.0.0.1:9/feed", "--once", "--allow-net", "127.0.0.1.2"], "--allow-net"),
+        (["http://127.0.0.1:9/feed", "--once", "--allow-net", "127.0.0.1.2"], "127.0.0.1.2"),
         (["ftp://127.0.0.1/feed", "--once"], "ftp"),
     ],
 )

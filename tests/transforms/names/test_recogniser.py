@@ -56,7 +56,24 @@ def named(recogniser: Recogniser, text: str, language: str = "en") -> dict[str, 
         ("They sued McDonald's in Ohio.", {"McDonald's": ORG, "Ohio": PLACE}),
         ("The Kenyan People's Party lost.", {"Kenyan People's Party": ORG}),
         ("The World Health Organisation agreed.", {"World Health Organisation": ORG}),
+        ("The Trade and Glass Board met in Lima.", {"Trade and Glass Board": ORG, "Lima": PLACE}),
+        # contexts that say which
+        ("A ferry from Bari reached the port of Zulip Norte.", {"Bari": PLACE, "Zulip Norte": PLACE}),
+        ("It called at Ancona, Bari and Brindisi.", {"Ancona": PLACE, "Bari": PLACE, "Brindisi": PLACE}),
+        ("They left Kumasi for Oldham.", {"Kumasi": PLACE, "Oldham": PLACE}),
+        ("Offices in Spring, TX and Reading, CA closed.", {
+            "Spring": PLACE, "TX": PLACE, "Reading": PLACE, "CA": PLACE,
+        }),
+        ("Jack London wrote it. London was ill and died in Paris.", {
+            "Jack London": PERSON, "London": PERSON, "Paris": PLACE,
+        }),
+        ("Peru scored twice and won the match in Chile.", {"Peru": ORG, "Chile": PLACE}),
+        ("President Bush visited Chile.", {"Bush": PERSON, "Chile": PLACE}),
+        ("We saw Qayyum Abdul Jamal leave.", {"Qayyum Abdul Jamal": PERSON}),
         # neither
+        ("They run OpenGlonk and glonk.js beside it.", {}),
+        ("A power purchase agreement (PPA) was signed.", {}),
+        ("Ask our Customer Service or the Editor's Note.", {}),
         ("On Thursday the Egyptian and German teams met in March.", {}),
         ("The Nobel Prize and the World Cup were discussed.", {}),
         ("I said OK. Yes, Minister.", {}),
@@ -80,6 +97,12 @@ def test_a_headline_in_capitals_has_names_too(recogniser: Recogniser) -> None:
 
 def test_a_surname_alone_is_a_person_where_the_full_name_is_near(recogniser: Recogniser) -> None:
     assert named(recogniser, "Brolth rests. Union boss Gnax Brolth came.")["Brolth"] is PERSON
+
+
+def test_a_long_article_says_a_person_s_name_in_full_or_often(recogniser: Recogniser) -> None:
+    rest = " They said nothing about it in the end." * 40
+    assert "Brolth" not in named(recogniser, "The door of Brolth's house was shut." + rest)
+    assert named(recogniser, "Brolth said no. The door was shut." + rest)["Brolth"] is PERSON
 
 
 def test_german_nouns_are_no_names(recogniser: Recogniser) -> None:

@@ -13,7 +13,7 @@ from transforms.text.head import Head
 def read(html: str) -> Head:
     tree = markup.parsed(f"<!DOCTYPE html><html>{html}</html>")
     assert tree is not None
-    return head.read(tree)
+    return head.read(tree, head.data(tree))
 
 
 def ld(*nodes: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -34,14 +35,15 @@ def redirect(location: str, status: str = "302 Found") -> bytes:
 class Site:
     """Serves `replies` by path; what is not among them is a 404, robots.txt too."""
 
-    def __init__(self, replies: Mapping[str, Reply]) -> None:
+    def __init__(self, replies: Mapping[str, Reply], tls: ssl.SSLContext | None = None) -> None:
         self.replies = dict(replies)
+        self._tls = tls
         self.paths: list[str] = []  # asked for, robots.txt left out
         self.heads: list[str] = []  # of the same requests, in lower case
         self.robots_asked = 0
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

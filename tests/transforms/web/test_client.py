@@ -1,6 +1,8 @@
 import asyncio
 import gzip
 import socket
+import ssl
+from pathlib import Path
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -11,6 +13,8 @@ from schemas.enums import Reason
 from tests.transforms.web.site import CONFIG, HTML, NOW, Site, answered, failed, fetch, redirect, reply
 from transforms.web.client import HttpClient, _retry_after_s, user_agent
 from transforms.web.messages import Failure, HttpConfig, Request, Response
+
+SELF_SIGNED = Path(__file__).with_name("self_signed.pem")  # for 127.0.0.1; its key guards nothing
 
 
 class FixedResolver(AbstractResolver):
@@ -273,6 +277,16 @@ def test_a_body_that_drips_runs_into_the_time_cap() -> None:
     assert failure.reason is Reason.TIMEOUT
 
 
+def test_the_config_bounds_the_time_cap_of_every_request() -> None:
+    async def silent(_writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(5)
+
+    config = HttpConfig(allow_net=("127.0.0.1/32",), host_delay_s=0, timeout_s=0.1)
+    answer, _ = fetch({"/": silent}, config=config)
+    assert isinstance(answer, Failure)
+    assert (answer.reason, answer.detail) == (Reason.TIMEOUT, "not finished in 0.1 s")
+
+
 def test_the_time_cap_spans_all_redirects() -> None:
     async def slow_redirect(writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(0.12)
@@ -328,6 +342,19 @@ def test_tls_to_a_plain_port_fails_as_tls() -> None:
     answer = asyncio.run(run())
     assert isinstance(answer, Failure)
     assert answer.reason is Reason.TLS
+
+
+def test_a_certificate_that_nobody_vouches_for_fails_as_tls() -> None:
+    async def run() -> Response | Failure:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(SELF_SIGNED)
+        async with Site({"/": reply(b"x")}, context) as site, HttpClient(CONFIG) as client:
+            return await client.get(Request(url=f"https://127.0.0.1:{site.port}/", accept="*/*"))
+
+    answer = asyncio.run(run())
+    assert isinstance(answer, Failure)
+    assert answer.reason is Reason.TLS
+    assert "self-signed" in answer.detail
 
 
 def test_a_closed_port_fails_as_connect() -> None:

@@ -1,14 +1,19 @@
 import asyncio
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 from schemas.enums import Reason
 from tests.transforms.web.site import CONFIG, Reply, Site, reply, served
+from transforms.web import client
 from transforms.web import downloads as module
 from transforms.web.downloads import Downloads
 from transforms.web.messages import Failure, HttpConfig, Request, Response
+from transforms.web.resolver import Resolver
 
 LONG_S = 20.0
 
@@ -161,6 +166,70 @@ def test_closing_gives_up_what_is_under_way_and_wakes_who_waits(world: World) ->
     with pytest.raises(RuntimeError, match="closed"):
         world.start("b")
     world.downloads.close()
+
+
+def test_keys_that_ask_for_the_same_thing_share_one_request(world: World) -> None:
+    url = world.site.url("/late")
+    for key in ("one", "two", "three"):
+        world.downloads.start(key, Request(url=url, accept="*/*"))
+    world.downloads.start("other", Request(url=url, accept="*/*", etag='"known"'))
+    assert world.take("one", deadline_s=0.05) == {}
+    assert world.downloads.pending() == 4
+    world.late.is_open.set()
+    assert set(world.take("one", "two", "three", "other").values()) == {b"late"}
+    assert world.site.paths == ["/late", "/late"]
+    world.start("a")
+    world.take("a")
+    world.start("a")
+    assert world.take("a") == {"a": b"a"}
+    assert world.site.paths.count("/a") == 2, "what is finished is not shared"
+
+
+def test_closing_waits_for_nothing_that_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
+    is_over = threading.Event()
+    is_asked = threading.Event()
+
+    def hanging(*_: object) -> list[Any]:
+        is_asked.set()
+        is_over.wait(LONG_S)
+        return []
+
+    monkeypatch.setattr(client, "Resolver", lambda: Resolver(hanging))
+    downloads = Downloads(CONFIG)
+    downloads.start("a", Request(url="http://news.example/", accept="*/*"))
+    assert is_asked.wait(LONG_S)
+    downloads.close()
+    assert not downloads._thread.is_alive()
+    is_over.set()
+
+
+def test_closing_leaves_a_loop_that_does_not_stop_to_its_daemon_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STOP_TIMEOUT_S", 0.1)
+    is_over = threading.Event()
+    downloads = Downloads(CONFIG)
+    downloads._loop.call_soon_threadsafe(is_over.wait, LONG_S)
+    downloads.close()
+    assert downloads._thread.is_alive()
+    assert downloads._thread.daemon
+    is_over.set()
+    downloads._thread.join(LONG_S)
+
+
+EXITING = """
+import socket, time
+socket.getaddrinfo = lambda *_: time.sleep(600)
+from transforms.web.downloads import Downloads
+from transforms.web.messages import HttpConfig, Request
+downloads = Downloads(HttpConfig())
+downloads.start("a", Request(url="http://news.example/", accept="*/*"))
+assert downloads.take(["a"], 0.2) == {}
+print("the end")
+"""
+
+
+def test_a_name_server_that_does_not_answer_does_not_hold_up_the_end_of_the_process() -> None:
+    done = subprocess.run([sys.executable, "-c", EXITING], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.stdout, done.stderr, done.returncode) == ("the end\n", "", 0)
 
 
 def test_a_bad_network_is_an_error_before_anything_is_open() -> None:

@@ -1,0 +1,349 @@
+"""maintain: keep the state file and the warehouse small, beside a run or without one.
+
+state.db forgets what nobody asks for any more (the constants below), in transactions short enough that the commit of a
+cycle does not wait for long, gives free pages back to the disk, and empties its write-ahead log. Warehouses are
+compacted (`pipeline.sinks.compact`). Poll's fingerprints are bounded by poll itself, the outbox by delivery; files of
+the jsonl sink are the user's own.
+
+What forgetting costs: an article that a feed shows again, changed, later than `ARTICLE_TTL` after its newest capture is
+judged as new, with one more row even if its text is the same; its earlier rows, and its row in `latest`, stay right. A
+text observed later than `SKETCH_TTL` after its original is not found to be a copy (link compares within `link.WINDOW`
+anyway). A cluster whose first article is forgotten keeps its name: what is forgotten counts as the oldest.
+"""
+
+import datetime as dt
+import sqlite3
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Self
+
+from pipeline.data_directory import DataDirectoryError, RunnerLock, warehouse_of
+from pipeline.sinks.compact import CompactError, TableReport, is_warehouse, maintain_warehouse
+from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME, StateError
+from schemas import codec, ids
+from schemas.memory import Sketch
+from transforms import link, revise
+from transforms.copies.index import POSTED
+from transforms.copies.sketch import shingles_of
+from transforms.outcomes import Clock, utc_now
+
+ARTICLE_TTL = revise.TTL  # of an article's captures and its lineage, after the newest capture; as on a cluster
+SKETCH_TTL = link.WINDOW + dt.timedelta(days=7)  # after it was observed; a week for captures that come late
+CAPTURES_KEPT = revise.KNOWN_LIMIT  # of one article, the newest: revise asks for no more
+
+BATCH = 1_000  # rows looked at between two looks at the clock
+SKETCHES_AT_ONCE = 100  # forgotten in one transaction, each with up to 64 postings: some 10 ms
+PAGES_AT_ONCE = 250  # of 4 KiB, given back in one transaction
+FREE_SHARE = 0.1  # of the file that may be free pages: the next rows go there
+PAUSE_S = 0.02  # between two transactions, for others that wait to write
+CHECKPOINT_TIMEOUT_S = 0.1  # how long readers may keep the write-ahead log from being emptied; writers wait meanwhile
+
+
+class Task(StrEnum):
+    """What there is to maintain."""
+
+    STATE = "state"
+    WAREHOUSE = "warehouse"
+
+
+# The warehouse gets 120 files an hour and table, and each makes queries slower (benchmarks/maintenance.py).
+EVERY = {Task.STATE: dt.timedelta(days=1), Task.WAREHOUSE: dt.timedelta(hours=1)}
+ALL = frozenset(Task)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StateReport:
+    """What was forgotten, or would be, and the size of the file and its write-ahead log."""
+
+    captures: int
+    sketches: int
+    lineages: int
+    bytes_before: int
+    bytes_after: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What was done.
+
+    Args:
+        state: None if there is no state file, or it was not due.
+        warehouses: each with its tables.
+        failed: why a warehouse could not be maintained; its rows are as they were.
+    """
+
+    state: StateReport | None
+    warehouses: dict[Path, tuple[TableReport, ...]]
+    failed: dict[Path, str]
+
+
+def maintain_due(folder: Path, now: dt.datetime) -> frozenset[Task]:
+    """What is due in the data directory `folder`: empty most of the time.
+
+    Raises:
+        StateError: the state file cannot be read.
+    """
+    if not (folder / FILE_NAME).is_file():
+        return frozenset()
+    with _Database(folder) as database:
+        last = {task: database.maintained_at(task) for task in Task}
+    # A time in the future was noted by a clock that was wrong.
+    return frozenset(task for task, at in last.items() if at is None or not at <= now < at + EVERY[task])
+
+
+def maintain(
+    folder: Path,
+    tasks: frozenset[Task] = ALL,
+    *,
+    clock: Clock = utc_now,
+    sleep: Callable[[float], None] = time.sleep,
+    is_dry_run: bool = False,
+) -> Report:
+    """Maintain a data directory, and the Iceberg warehouses that its runs have delivered to.
+
+    It may take minutes: beside a run it belongs into a thread of its own. Ended at any moment it has lost nothing, and
+    what it has not done is done next time.
+
+    Args:
+        folder: the data directory.
+        tasks: what to maintain.
+        clock: wall clock; what is too old counts from here.
+        sleep: waits between transactions, in seconds.
+        is_dry_run: change nothing, only say what would be done.
+
+    Raises:
+        StateError: the state file cannot be used.
+    """
+    state, sinks = None, []
+    if (folder / FILE_NAME).is_file():
+        with _Database(folder) as database:
+            sinks = database.sinks()
+            if not is_dry_run:
+                for task in tasks:
+                    database.note_maintained(task, clock())  # before the work: what fails is not tried all the time
+            if Task.STATE in tasks:
+                state = _expected(database, clock()) if is_dry_run else _forget(folder, database, clock(), sleep)
+    done: dict[Path, tuple[TableReport, ...]] = {}
+    failed: dict[Path, str] = {}
+    if Task.WAREHOUSE in tasks:
+        for warehouse in _warehouses(folder, sinks):
+            try:
+                done[warehouse] = maintain_warehouse(warehouse, clock(), is_dry_run=is_dry_run)
+            except CompactError as error:
+                failed[warehouse] = str(error)
+            except Exception as error:  # noqa: BLE001  # whatever a library raises costs that warehouse's turn only
+                failed[warehouse] = f"{warehouse}: {type(error).__name__}: {error}"
+    return Report(state=state, warehouses=done, failed=failed)
+
+
+def _warehouses(folder: Path, sinks: Sequence[str]) -> list[Path]:
+    """Where the warehouses are: the data directory's own, and those delivered to."""
+    named = [Path(uri.removeprefix("iceberg:")).expanduser() for uri in sinks if uri.startswith("iceberg:")]
+    found = {path.resolve(): path for path in [*named, warehouse_of(folder)] if is_warehouse(path)}
+    return list(found.values())
+
+
+# ── state.db ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _forget(folder: Path, database: "_Database", now: dt.datetime, sleep: Callable[[float], None]) -> StateReport:
+    before = database.size_bytes()
+    forgotten = []
+    for batches in (
+        database.forget_captures(now - ARTICLE_TTL),
+        database.forget_sketches(now - SKETCH_TTL),
+        database.forget_lineages(now - ARTICLE_TTL),
+        database.give_back(folder),
+    ):
+        rows = 0
+        for count in batches:
+            rows += count
+            sleep(PAUSE_S)
+        forgotten.append(rows)
+    database.checkpoint()
+    captures, sketches, lineages, _ = forgotten
+    return StateReport(
+        captures=captures,
+        sketches=sketches,
+        lineages=lineages,
+        bytes_before=before,
+        bytes_after=database.size_bytes(),
+    )
+
+
+def _expected(database: "_Database", now: dt.datetime) -> StateReport:
+    old, old_sketch = ids.micros(now - ARTICLE_TTL), ids.micros(now - SKETCH_TTL)
+    size = database.size_bytes()
+    return StateReport(
+        captures=database.number(
+            """
+            SELECT count(*) FROM (
+                SELECT max(observed_at) OVER (PARTITION BY article_id) AS newest,
+                       row_number() OVER (PARTITION BY article_id ORDER BY observed_at DESC, capture_id DESC) AS place
+                FROM captures)
+            WHERE newest < ? OR place > ?
+            """,
+            old,
+            CAPTURES_KEPT,
+        ),
+        sketches=database.number("SELECT count(*) FROM sketches WHERE observed_at < ?", old_sketch),
+        lineages=database.number("SELECT count(*) FROM lineages WHERE observed_at < ?", old),
+        bytes_before=size,
+        bytes_after=size,
+    )
+
+
+class _Database:
+    """state.db for maintenance. Each of its iterators does a short transaction a step and gives the rows forgotten."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE_NAME
+        try:
+            self._db = sqlite3.connect(self._path, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+        except sqlite3.Error as error:
+            raise StateError(f"{self._path}: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        self._db.close()
+        if isinstance(error, sqlite3.Error):
+            raise StateError(f"{self._path}: {error}") from error
+
+    def maintained_at(self, task: Task) -> dt.datetime | None:
+        row = self._db.execute("SELECT value FROM meta WHERE key = ?", (f"maintained.{task}",)).fetchone()
+        return dt.datetime.fromisoformat(row[0]) if row else None
+
+    def note_maintained(self, task: Task, now: dt.datetime) -> None:
+        self._db.execute("REPLACE INTO meta VALUES (?, ?)", (f"maintained.{task}", now.isoformat()))
+
+    def sinks(self) -> list[str]:
+        return [row[0] for row in self._db.execute("SELECT sink FROM cursors ORDER BY sink")]
+
+    def number(self, query: str, *values: int) -> int:
+        return int(self._db.execute(query, values).fetchone()[0])
+
+    def size_bytes(self) -> int:
+        parts = (self._path, self._path.with_name(f"{FILE_NAME}-wal"))
+        return sum(part.stat().st_size for part in parts if part.exists())
+
+    def forget_captures(self, before: dt.datetime) -> Iterator[int]:
+        """Of articles whose newest capture is older all, of the others those beyond the newest that are asked for."""
+        last = ""
+        while True:
+            articles = self._db.execute(
+                """
+                SELECT article_id, max(observed_at) < ? OR count(*) > ? FROM captures WHERE article_id > ?
+                GROUP BY article_id ORDER BY article_id LIMIT ?
+                """,
+                (ids.micros(before), CAPTURES_KEPT, last, BATCH),
+            ).fetchall()
+            if not articles:
+                return
+            if any(is_over for _, is_over in articles):
+                yield self._delete(
+                    """
+                    DELETE FROM captures WHERE capture_id IN (
+                        SELECT capture_id FROM (
+                            SELECT capture_id, max(observed_at) OVER (PARTITION BY article_id) AS newest,
+                                   row_number() OVER (
+                                       PARTITION BY article_id ORDER BY observed_at DESC, capture_id DESC) AS place
+                            FROM captures WHERE article_id > ? AND article_id <= ?)
+                        WHERE newest < ? OR place > ?)
+                    """,
+                    [(last, articles[-1][0], ids.micros(before), CAPTURES_KEPT)],
+                )
+            last = articles[-1][0]
+
+    def forget_sketches(self, before: dt.datetime) -> Iterator[int]:
+        """From the first that was stored, until nothing is old enough: one that came late goes when its turn comes."""
+        last = 0
+        while True:
+            rows = self._db.execute(
+                "SELECT number, observed_at < ? FROM sketches WHERE number > ? ORDER BY number LIMIT ?",
+                (ids.micros(before), last, BATCH),
+            ).fetchall()
+            old = [number for number, is_old in rows if is_old]
+            if not old:
+                return
+            for start in range(0, len(old), SKETCHES_AT_ONCE):
+                yield self._forget_sketches(old[start : start + SKETCHES_AT_ONCE])
+            last = rows[-1][0]
+
+    def forget_lineages(self, before: dt.datetime) -> Iterator[int]:
+        last = ""
+        while True:
+            rows = self._db.execute(
+                "SELECT article_id, observed_at < ? FROM lineages WHERE article_id > ? ORDER BY article_id LIMIT ?",
+                (ids.micros(before), last, BATCH),
+            ).fetchall()
+            if not rows:
+                return
+            old = [article_id for article_id, is_old in rows if is_old]
+            if old:  # unless it was judged anew meanwhile
+                yield self._delete(
+                    "DELETE FROM lineages WHERE article_id = ? AND observed_at < ?",
+                    [(article_id, ids.micros(before)) for article_id in old],
+                )
+            last = rows[-1][0]
+
+    def give_back(self, folder: Path) -> Iterator[int]:
+        """Free pages, to the disk. A file that was not made for it is written anew, which needs it for itself."""
+        if self.number("PRAGMA auto_vacuum") != _INCREMENTAL:
+            try:
+                lock = RunnerLock(folder)
+            except DataDirectoryError:
+                return  # a run is going on: another time
+            try:
+                self._db.execute(f"PRAGMA auto_vacuum = {_INCREMENTAL}")
+                self._db.execute("VACUUM")
+            finally:
+                lock.release()
+            return
+        while self.number("PRAGMA freelist_count") > FREE_SHARE * self.number("PRAGMA page_count"):
+            self._db.execute(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})").fetchall()
+            yield 0
+
+    def checkpoint(self) -> None:
+        """Move the write-ahead log into the file, and empty it unless someone reads in it."""
+        self._db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()  # the most of it, while others write
+        self._db.execute(f"PRAGMA busy_timeout = {int(1000 * CHECKPOINT_TIMEOUT_S)}")
+        self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._db.execute(f"PRAGMA busy_timeout = {int(1000 * BUSY_TIMEOUT_S)}")
+
+    def _forget_sketches(self, numbers: Sequence[int]) -> int:
+        places = ", ".join("?" * len(numbers))
+        found = self._db.execute(
+            f"SELECT number, sketch FROM sketches WHERE number IN ({places})",  # noqa: S608  # only question marks
+            numbers,
+        ).fetchall()
+        postings = []
+        for number, blob in found:
+            sketch = codec.decode(blob, Sketch)
+            postings += [(sketch.language, int(posted), number) for posted in shingles_of(sketch)[:POSTED]]
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            self._db.executemany("DELETE FROM postings WHERE language = ? AND hash = ? AND number = ?", postings)
+            self._db.executemany("DELETE FROM sketches WHERE number = ?", [(number,) for number, _ in found])
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+        return len(found)
+
+    def _delete(self, statement: str, values: Sequence[tuple[object, ...]]) -> int:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            deleted = self._db.executemany(statement, values).rowcount
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+        return deleted
+
+
+_INCREMENTAL = 2  # SQLite's number for auto_vacuum = INCREMENTAL

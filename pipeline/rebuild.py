@@ -1,0 +1,268 @@
+"""rebuild-state: state.db made anew from the warehouse alone, for when it was lost or is damaged.
+
+What comes back: the feeds with their settings, what revise knows of captures, what link knows of texts and lineages.
+So the next run writes no row twice that says nothing new, `judged_seq` goes on counting up, and copies are found.
+
+What the warehouse does not hold is lost: user names and passwords in the feeds' addresses, the list kept by `wirebeam
+feeds`, the entries that waited for another attempt, rows that no sink had yet, and poll's memory of entries. The next
+poll therefore takes every entry that a feed still shows for new: their pages are fetched again, and end as unchanged,
+which the ledger then holds beside their first outcome.
+
+The new file appears whole or not at all.
+"""
+
+import contextlib
+import datetime as dt
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, islice
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import msgspec
+
+from pipeline import warehouse
+from pipeline.data_directory import RunnerLock, warehouse_of
+from pipeline.maintain import ARTICLE_TTL, SKETCH_TTL
+from pipeline.state import FILE_NAME, State
+from schemas import codec
+from schemas.enums import Change, LinkKind, PubStatus
+from schemas.memory import KnownCapture, Lineage, Sketch
+from schemas.records import Article, Feed, PollState
+from transforms.link import NEW_CONTENT, SKETCH_LIMIT, sketch_of
+from transforms.outcomes import Clock, utc_now
+from transforms.revise import KNOWN_LIMIT, revise
+from transforms.write import Gathered
+
+BATCH = 1_000  # rows read at once, and committed at once
+UNFINISHED = "state-unfinished"  # the folder in which the new file is made
+
+_FEEDS = """
+SELECT * EXCLUDE (ingested_at, batch_id) FROM feeds
+QUALIFY row_number() OVER (PARTITION BY feed_id ORDER BY valid_from DESC, ingested_at DESC) = 1 ORDER BY feed_id
+"""
+
+# The captures of articles with one since $since, each with its valid judgement, an article's together.
+_CAPTURES = """
+WITH judged AS (
+    SELECT capture_id, judged_seq, predecessor_id, change, pub_status FROM revisions
+    QUALIFY row_number() OVER (PARTITION BY capture_id ORDER BY judged_seq DESC, ingested_at DESC) = 1
+), lineage AS (
+    SELECT copy_id, original_id, cluster_id, judged_seq AS link_seq, kind, similarity, containment, evidence FROM links
+    QUALIFY row_number() OVER (PARTITION BY copy_id ORDER BY judged_seq DESC, ingested_at DESC) = 1
+), captured AS (
+    SELECT DISTINCT ON (capture_id) capture_id, article_id, content_hash, observed_at, url, canonical_url, source,
+           extractor_name, extractor_version, profile_version, title, published_at, published_precision,
+           published_zone, published_suspect
+    FROM articles
+)
+SELECT captured.*, judged.* EXCLUDE (capture_id), lineage.* EXCLUDE (copy_id)
+FROM captured LEFT JOIN judged USING (capture_id) LEFT JOIN lineage ON lineage.copy_id = captured.article_id
+QUALIFY max(captured.observed_at) OVER (PARTITION BY captured.article_id) >= $since
+ORDER BY captured.article_id, captured.observed_at, captured.capture_id
+"""
+
+# The captures that link has taken a sketch of, the first of each article, in the order in which they came.
+_TEXTS = """
+WITH judged AS (
+    SELECT capture_id, change FROM revisions
+    QUALIFY row_number() OVER (PARTITION BY capture_id ORDER BY judged_seq DESC, ingested_at DESC) = 1
+), wanted AS (
+    SELECT capture_id, article_id, observed_at FROM articles SEMI JOIN judged
+        ON judged.capture_id = articles.capture_id AND list_contains($changes, judged.change)
+    QUALIFY row_number() OVER (PARTITION BY article_id ORDER BY observed_at, capture_id) <= $limit
+)
+SELECT articles.* EXCLUDE (ingested_at, batch_id, entities, captions) FROM articles
+SEMI JOIN wanted ON wanted.capture_id = articles.capture_id AND wanted.observed_at >= $since
+ORDER BY articles.ingested_at, articles.observed_at, articles.capture_id
+"""
+
+
+class RebuildError(Exception):
+    """The state cannot be made anew; the message says why, for a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebuilt:
+    """What the new state file holds.
+
+    Args:
+        put_aside: where the old state file is now, if there was one.
+        undelivered: rows in its outbox, which at least one sink lacks; None if it cannot be read.
+    """
+
+    feeds: int
+    captures: int
+    sketches: int
+    lineages: int
+    put_aside: Path | None = None
+    undelivered: int | None = 0
+
+
+def rebuild_state(folder: Path, *, is_forced: bool = False, clock: Clock = utc_now) -> Rebuilt:
+    """Make the state.db of a data directory from its warehouse.
+
+    Args:
+        folder: the data directory.
+        is_forced: put a state.db that is there aside, instead of refusing.
+        clock: wall clock; what is too old to be remembered (see `pipeline.maintain`) counts from here.
+
+    Raises:
+        RebuildError: there is a state.db, and it is not forced.
+        DataDirectoryError: a run is going on, or the directory cannot be written.
+        WarehouseError: there is no warehouse.
+    """
+    place = warehouse_of(folder)
+    if (folder / FILE_NAME).exists() and not is_forced:
+        raise RebuildError(f"{folder / FILE_NAME} exists; with --force it is put aside")
+    with warehouse.connect(place) as connection:
+        lock = RunnerLock(folder)
+        try:
+            unfinished = folder / UNFINISHED
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir()
+            counts = _fill(unfinished, connection, place, clock())
+            put_aside, undelivered = _put_aside(folder, clock())
+            (unfinished / FILE_NAME).rename(folder / FILE_NAME)
+            unfinished.rmdir()
+        finally:
+            lock.release()
+    return Rebuilt(
+        feeds=counts[0],
+        captures=counts[1],
+        sketches=counts[2],
+        lineages=counts[3],
+        put_aside=put_aside,
+        undelivered=undelivered,
+    )
+
+
+def _fill(
+    folder: Path, connection: duckdb.DuckDBPyConnection, place: Path, now: dt.datetime
+) -> tuple[int, int, int, int]:
+    """Make a state.db in `folder`; gives the numbers of feeds, captures, sketches and lineages."""
+    state = State(folder)
+    try:
+        feeds = [msgspec.convert(row, Feed) for row in _rows(connection, _FEEDS)]
+        _store_feeds(folder, feeds)
+        stored = _store(state, _memories(_rows(connection, _CAPTURES, since=now - ARTICLE_TTL)), now)
+        texts = _rows(connection, _TEXTS, since=now - SKETCH_TTL, limit=SKETCH_LIMIT, changes=sorted(NEW_CONTENT))
+        stored += _store(state, (sketch_of(msgspec.convert(row, Article)) for row in texts), now)
+        newest = connection.execute("SELECT max(ingested_at) FROM articles").fetchone()
+        if newest and newest[0]:  # what is delivered from now on bears no earlier time
+            state.set_cursor(f"iceberg:{place}", 0, newest[0])
+    finally:
+        state.close()
+    return len(feeds), stored[KnownCapture], stored[Sketch], stored[Lineage]
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, query: str, **values: object) -> Iterator[dict[str, Any]]:
+    answer = connection.execute(query, values or None)
+    names = [column[0] for column in answer.description or ()]
+    while rows := answer.fetchmany(BATCH):
+        yield from (dict(zip(names, row, strict=True)) for row in rows)
+
+
+def _store_feeds(folder: Path, feeds: Sequence[Feed]) -> None:
+    """Past `State.set_feeds`, which would write rows of settings that the warehouse has."""
+    with contextlib.closing(sqlite3.connect(folder / FILE_NAME)) as database, database:
+        database.executemany(
+            "INSERT INTO feeds (feed_id, request_url, feed, state) VALUES (?, ?, ?, ?)",
+            [
+                (feed.feed_id, feed.url, codec.encode(feed), codec.encode(PollState(feed_id=feed.feed_id)))
+                for feed in feeds
+            ],
+        )
+
+
+def _store(state: State, records: Iterable[object], now: dt.datetime) -> Counter[type[Any]]:
+    """Commit what is to be remembered; gives how many there were of each kind."""
+    stored: Counter[type[Any]] = Counter()
+    wanted = (record for record in records if record is not None)
+    while batch := list(islice(wanted, BATCH)):
+        gathered = Gathered()
+        for record in batch:
+            gathered.add(record)
+        state.commit([], gathered, now)
+        stored.update(type(record) for record in batch)
+    return stored
+
+
+def _memories(rows: Iterable[dict[str, Any]]) -> Iterator[KnownCapture | Lineage]:
+    """What is remembered of the captures in `rows`, an article's together and in observed order."""
+    for article_id, of_article in groupby(rows, key=itemgetter("article_id")):
+        known: list[KnownCapture] = []
+        judged: list[Sketch] = []
+        link: dict[str, Any] = {}
+        for row in of_article:
+            article = msgspec.convert(row, Article)
+            known.append(_known(article, row))
+            # Its body was not read: what orders articles needs no text, but without a word there is no sketch.
+            sketch = sketch_of(replace(article, body="body"))
+            if sketch and known[-1].change in NEW_CONTENT:
+                judged.append(sketch)
+            link = row
+        yield from known[-KNOWN_LIMIT:]
+        if judged:
+            yield _lineage(article_id, judged, link)
+
+
+def _known(article: Article, row: dict[str, Any]) -> KnownCapture:
+    """What revise remembers: the capture's facts, and its newest judgement."""
+    (known,) = revise(article, ()).known
+    if row["judged_seq"] is None:
+        return known  # its judgement was not delivered
+    return replace(
+        known,
+        judged_seq=row["judged_seq"],
+        predecessor_id=row["predecessor_id"],
+        change=Change(row["change"]),
+        pub_status=PubStatus(row["pub_status"]),
+    )
+
+
+def _lineage(article_id: str, judged: Sequence[Sketch], link: dict[str, Any]) -> Lineage:
+    """What link remembers: the article's place in the order, and its newest judgement if it was ever linked."""
+    lineage = Lineage(
+        article_id=article_id,
+        order_at=min(sketch.order_at for sketch in judged),
+        observed_at=max(sketch.observed_at for sketch in judged),
+        original_id=article_id,
+        cluster_id=article_id,
+        sketch_count=len(judged),
+    )
+    if link["link_seq"] is None:
+        return lineage
+    return replace(
+        lineage,
+        original_id=link["original_id"],
+        cluster_id=link["cluster_id"],
+        judged_seq=link["link_seq"],
+        kind=LinkKind(link["kind"]),
+        similarity=link["similarity"],
+        containment=link["containment"],
+        evidence=tuple(link["evidence"]),
+    )
+
+
+def _put_aside(folder: Path, now: dt.datetime) -> tuple[Path | None, int | None]:
+    """Rename the old state file and what belongs to it; gives its new name and the rows in its outbox."""
+    old = folder / FILE_NAME
+    if not old.exists():
+        return None, 0
+    try:
+        with contextlib.closing(sqlite3.connect(old)) as database:
+            undelivered = int(database.execute("SELECT count(*) FROM outbox").fetchone()[0])
+    except sqlite3.Error:
+        undelivered = None  # damaged
+    new = folder / f"state-{now:%Y%m%dT%H%M%S}.db"
+    for suffix in ("-wal", "-shm", ""):
+        part = folder / f"{FILE_NAME}{suffix}"
+        if part.exists():
+            part.rename(folder / f"{new.name}{suffix}")
+    return new, undelivered

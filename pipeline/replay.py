@@ -1,0 +1,266 @@
+"""replay: dead letters back into the graph, beside a live run.
+
+A dead letter holds the input of the stage that failed on it. Replayed, its entry stands in the queue again, due now,
+under its own id and as its next attempt, with origin `replay`: the ledger then ends with what becomes of it, and keeps
+what went before. The record itself, if it had become more than an entry, waits in table `replays`, from where the run
+takes it up at its own stage instead of fetching the page once more.
+"""
+
+import contextlib
+import datetime as dt
+import html
+import re
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import msgspec
+
+from pipeline.ledger import Ledger
+from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME, State
+from schemas import codec, ids
+from schemas.enums import BodyPolicy, Origin, OutcomeKind, Reason, Source, Stage
+from schemas.records import Capture, DeadLetter, Entry, Feed, Outcome, Page
+
+# The records that wait for their entries' turn, as msgpack.
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS replays (entry_id TEXT PRIMARY KEY, kind TEXT NOT NULL, record BLOB NOT NULL) WITHOUT ROWID
+"""
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_LASTING = re.compile(r"(\d{1,6})([smhdw])")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """A dead letter that was left where it is."""
+
+    letter_id: str
+    stage: Stage
+    reason: Reason
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """What was done, or with a dry run what would be."""
+
+    entries: tuple[Entry, ...] = ()
+    left: tuple[Left, ...] = ()
+
+
+@dataclass(slots=True)
+class Held:
+    """Records to take up at their own stage."""
+
+    pages: list[Page] = field(default_factory=list)
+    captures: list[Capture] = field(default_factory=list)
+
+
+def replay(
+    folder: Path,
+    now: dt.datetime,
+    *,
+    stage: Stage | None = None,
+    reason: Reason | None = None,
+    since: dt.datetime | None = None,
+    is_dry: bool = False,
+) -> Replayed:
+    """Put the dead letters of a data directory back into its queue, in one transaction.
+
+    Left where they are: those of poll, since each poll reads its feed anew; those that were cut or cannot be read; and
+    those whose entry waits already, or has come to another end since.
+
+    Args:
+        folder: the data directory.
+        now: when they are due.
+        stage: only those that this stage put aside.
+        reason: only those put aside for this reason.
+        since: only those put aside since then.
+        is_dry: only say what would be done.
+
+    Raises:
+        LedgerError: nothing is there to read.
+        StateError: the state file cannot be used.
+    """
+    with Ledger(folder) as ledger:
+        letters = _letters(ledger, stage, reason, since)
+        feeds = {known.record.feed_id: known.record for known in ledger.rows(Feed)}
+        waiting = {one.entry.entry_id for one in ledger.queue()}
+        outcomes = _newest_outcomes(ledger, [letter.entry_id for letter in letters if letter.entry_id])
+    entries: dict[str, Entry] = {}
+    held: dict[str, tuple[str, bytes]] = {}
+    left = []
+    for letter in letters:
+        record = _record(letter)
+        entry_id = letter.entry_id or ""
+        newest = outcomes.get(entry_id)
+        if isinstance(record, str):
+            why = record
+        elif entry_id in waiting:
+            why = "its entry waits for its next attempt already"
+        elif newest and newest.outcome is not OutcomeKind.DEAD:
+            why = f"its entry has ended since: {newest.outcome}"
+        else:
+            # Of several letters of one entry the newest stands: they are in order of time.
+            attempt = max(newest.attempt if newest else 0, letter.tries) + 1
+            entries[entry_id] = replace(entry_of(record, feeds), origin=Origin.REPLAY, attempt=attempt)
+            held.pop(entry_id, None)
+            if not isinstance(record, Entry):
+                held[entry_id] = ("page" if isinstance(record, Page) else "capture", letter.raw)
+            continue
+        left.append(Left(letter_id=letter.id, stage=letter.stage, reason=letter.reason, why=why))
+    if entries and not is_dry:
+        _put_back(folder, entries, held, now)
+    return Replayed(entries=tuple(entries.values()), left=tuple(left))
+
+
+def take_held(state: sqlite3.Connection, entries: Sequence[Entry]) -> tuple[list[Entry], Held]:
+    """Part the entries of a cycle: those to fetch, and the records that are held for the others.
+
+    Args:
+        state: state.db.
+        entries: what the cycle takes from the queue.
+    """
+    held = Held()
+    to_fetch = []
+    has_table = state.execute("SELECT 1 FROM sqlite_master WHERE name = 'replays'").fetchone()
+    for entry in entries:
+        row = None
+        if has_table and entry.origin is Origin.REPLAY:
+            row = state.execute("SELECT kind, record FROM replays WHERE entry_id = ?", (entry.entry_id,)).fetchone()
+        if row is None:
+            to_fetch.append(entry)
+        elif row[0] == "page":
+            held.pages.append(replace(codec.decode(row[1], Page), entry=entry))
+        else:
+            capture = codec.decode(row[1], Capture)
+            held.captures.append(replace(capture, attempt=entry.attempt, origin=entry.origin, change=None))
+    return to_fetch, held
+
+
+def forget_held(state: sqlite3.Connection) -> None:
+    """Drop the records whose entries wait no longer; part of the transaction that settles them."""
+    if state.execute("SELECT 1 FROM sqlite_master WHERE name = 'replays'").fetchone():
+        state.execute("DELETE FROM replays WHERE entry_id NOT IN (SELECT entry_id FROM queue)")
+
+
+def read_since(text: str, now: dt.datetime) -> dt.datetime:
+    """The moment that `text` means: an ISO 8601 time (UTC if it names no zone), or how long ago: 90s, 5m, 2h, 3d, 1w.
+
+    Raises:
+        ValueError: if it is neither; the message says so.
+    """
+    lasting = _LASTING.fullmatch(text.strip())
+    try:
+        if lasting:
+            return now - dt.timedelta(**{_UNITS[lasting[2]]: int(lasting[1])})
+        moment = dt.datetime.fromisoformat(text.strip())
+        return moment.replace(tzinfo=moment.tzinfo or dt.UTC).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is no time: 2026-03-01T12:00 or 2h was expected") from None
+
+
+def entry_of(record: Entry | Page | Capture, feeds: Mapping[str, Feed]) -> Entry:
+    """The entry behind a record. Of a capture it is made anew, from its article and its feed's settings."""
+    if isinstance(record, Entry):
+        return record
+    if isinstance(record, Page):
+        return record.entry
+    article = record.article
+    feed = feeds.get(article.feed_id or "")
+    is_from_feed = article.source is Source.FEED
+    return Entry(
+        entry_id=record.entry_id,
+        feed_id=article.feed_id,
+        entry_key=article.guid or article.url,
+        fingerprint="",
+        change_no=0,
+        origin=record.origin,
+        observed_at=article.observed_at,
+        attempt=record.attempt,
+        guid=article.guid,
+        url=article.url,
+        title=article.title,
+        summary=article.summary or "",
+        content="".join(f"<p>{html.escape(part)}</p>" for part in article.body.split("\n\n")) if is_from_feed else "",
+        authors=article.authors,
+        tags=article.tags,
+        image_url=article.image_url,
+        published_at=article.published_at,
+        published_at_raw=article.published_at_raw,
+        published_zone=article.published_zone,
+        modified_at=article.modified_at,
+        outlet=record.outlet,
+        language=article.language,
+        timezone=feed.timezone if feed else None,
+        rights=feed.rights if feed else None,
+        body_policy=feed.body_policy if feed else BodyPolicy.FULL,
+    )
+
+
+# ── inside ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _letters(ledger: Ledger, stage: Stage | None, reason: Reason | None, since: dt.datetime | None) -> list[DeadLetter]:
+    conditions = [("stage = ?", stage), ("reason = ?", reason), ("died_at >= ?", since)]
+    given = [(condition, value) for condition, value in conditions if value is not None]
+    where = " AND ".join(condition for condition, _ in given) or "true"
+    values = [str(value) if isinstance(value, Stage | Reason) else value for _, value in given]
+    return [known.record for known in ledger.rows(DeadLetter, where, values)]
+
+
+def _newest_outcomes(ledger: Ledger, entry_ids: Sequence[str]) -> dict[str, Outcome]:
+    rows = ledger.rows(Outcome, "list_contains($entry_ids, entry_id)", {"entry_ids": list(entry_ids)})
+    return {one.entry_id: one for one in sorted((known.record for known in rows), key=_attempt)}
+
+
+def _attempt(outcome: Outcome) -> int:
+    return outcome.attempt
+
+
+def _record(letter: DeadLetter) -> Entry | Page | Capture | str:
+    """What the letter holds, or why it cannot be replayed."""
+    if letter.stage is Stage.POLL or not letter.entry_id:
+        return "it had not become an entry: each poll reads its feed anew"
+    try:
+        names = codec.decode(letter.raw, dict)
+        if "article" in names:
+            return codec.decode(letter.raw, Capture)
+        return codec.decode(letter.raw, Page) if "entry" in names else codec.decode(letter.raw, Entry)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return "its input was cut" if "was cut" in letter.error else f"its input cannot be read: {error}"
+
+
+def _put_back(
+    folder: Path, entries: Mapping[str, Entry], held: Mapping[str, tuple[str, bytes]], now: dt.datetime
+) -> None:
+    State(folder).close()  # makes the file if there is only a warehouse
+    with contextlib.closing(sqlite3.connect(folder / FILE_NAME, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as state:
+        state.execute("BEGIN IMMEDIATE")
+        try:
+            state.execute(_SCHEMA)
+            forget_held(state)
+            state.executemany(
+                "INSERT OR IGNORE INTO queue (entry_id, host, due_at, is_revisit, entry) VALUES (?, ?, ?, 0, ?)",
+                [
+                    (entry_id, _host(entry.url), ids.micros(now), codec.encode(entry))
+                    for entry_id, entry in entries.items()
+                ],
+            )
+            state.executemany(
+                "REPLACE INTO replays VALUES (?, ?, ?)", [(entry_id, *record) for entry_id, record in held.items()]
+            )
+        except BaseException:
+            state.execute("ROLLBACK")
+            raise
+        state.execute("COMMIT")
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url).netloc.lower()
+    except ValueError:
+        return ""

@@ -1,0 +1,129 @@
+"""Runs without end: killed at random they lose nothing, told to stop they end in order, and changed lists are taken."""
+
+import dataclasses
+import datetime as dt
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from pipeline import warehouse
+from pipeline.data_directory import warehouse_of
+from pipeline.feed_source import FeedLists
+from pipeline.live import Settings, run_always
+from pipeline.newsroom import Newsroom
+from pipeline.sinks import open_sink
+from tests.end_to_end.conftest import LOOPBACK
+from tests.end_to_end.crash_harness import difference, free_port, tables_after
+from transforms.schedule import Limits
+from transforms.visits import Policy
+
+KILLS = 10
+EVERY_TURN = Settings(LOOPBACK, limits=Limits(min_interval_s=0.2, max_interval_s=0.4), policy=Policy(), flush_s=0.1)
+
+
+def test_killed_at_random_moments_nothing_is_lost_or_doubled() -> None:
+    draw, port = random.Random(7), free_port()
+    found, undisturbed = tables_after(KILLS, draw, port), tables_after(0, draw, port)
+    for name, rows in found.items():
+        assert difference(rows, undisturbed[name]) == [], name
+
+
+class Background:
+    """A run in a thread of this process, until `stop`."""
+
+    def __init__(self, folder: Path, arguments: list[str], settings: Settings = EVERY_TURN) -> None:
+        self._settings = settings
+        self._stop = threading.Event()
+        self._folder = folder
+        folder.mkdir(exist_ok=True)
+        self._source = FeedLists(arguments, folder)
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        sink = open_sink(f"iceberg:{warehouse_of(self._folder)}")
+        run_always(self._folder, self._source, [sink], self._settings, self._stop.wait)
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+
+def wait_for(folder: Path, query: str, wanted: object) -> None:
+    end = time.monotonic() + 60
+    found: object = None
+    while time.monotonic() < end:
+        try:
+            with warehouse.connect(warehouse_of(folder)) as connection:
+                found = connection.execute(query).fetchall()
+        except warehouse.WarehouseError:
+            found = None  # not made yet
+        if found == wanted:
+            return
+        time.sleep(0.1)
+    pytest.fail(f"{query}: {found}, not {wanted}")
+
+
+def test_rounds_arrive_by_themselves_and_a_changed_feed_list_is_taken_up(newsroom: Newsroom, tmp_path: Path) -> None:
+    feeds = tmp_path / "feeds.txt"
+    feeds.write_text(f"{newsroom.feeds[0]}\n")
+    run = Background(tmp_path / "data", [str(feeds)])
+    try:
+        wait_for(tmp_path / "data", "SELECT count(DISTINCT feed_id) FROM articles", [(1,)])
+        feeds.write_text(f"{newsroom.feeds[0]}\n{newsroom.feeds[1]}\n")
+        wait_for(tmp_path / "data", "SELECT count(DISTINCT feed_id) FROM articles", [(2,)])
+        newsroom.advance()
+        newsroom.advance()
+        wanted = [article for article in newsroom.truth().articles if article.outlet in newsroom.feeds[0]]
+        titles = sorted((article.title,) for article in wanted)
+        wait_for(
+            tmp_path / "data",
+            "SELECT title FROM latest JOIN feeds USING (feed_id) WHERE feeds.url LIKE '%meridian%' ORDER BY title",
+            titles,
+        )
+    finally:
+        run.stop()
+
+
+def test_a_silent_edit_is_found_by_a_revisit(newsroom: Newsroom, tmp_path: Path) -> None:
+    once_an_hour = Limits(min_interval_s=3_600, max_interval_s=3_600, fixed_s=3_600)
+    ages = (dt.timedelta(seconds=3), dt.timedelta(seconds=6))
+    run = Background(
+        tmp_path,
+        [newsroom.feeds[0]],
+        dataclasses.replace(EVERY_TURN, limits=once_an_hour, policy=Policy(revisits=ages)),
+    )
+    try:
+        wait_for(tmp_path, "SELECT count(*) FROM articles", [(3,)])
+        newsroom.advance()  # the feed is not asked again: only the page tells
+        wait_for(
+            tmp_path,
+            "SELECT DISTINCT outcome FROM outcomes WHERE origin = 'revisit' AND capture_id IN "
+            "(SELECT capture_id FROM revisions WHERE change = 'update')",
+            [("revised",)],
+        )
+        wait_for(tmp_path, "SELECT count(*) FROM outcomes WHERE origin = 'revisit'", [(6,)])
+    finally:
+        run.stop()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_told_to_stop_it_commits_delivers_and_ends_with_0(number: int, newsroom: Newsroom, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pipeline", "run", newsroom.feeds[0], "--data", str(tmp_path)]
+    options = ["--allow-net", "127.0.0.0/8", "--host-delay", "0", "--interval", "0.5s", "--flush", "1h"]
+    process = subprocess.Popen([*command, *options], stderr=subprocess.PIPE)
+    end = time.monotonic() + 60
+    while not newsroom.requests[newsroom.feeds[0]] > 1 and time.monotonic() < end:
+        time.sleep(0.05)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=30)
+    assert process.returncode == 0, error.decode()
+    with warehouse.connect(warehouse_of(tmp_path)) as connection:
+        assert connection.execute("SELECT count(*) FROM articles").fetchone() == (3,)

@@ -1,0 +1,150 @@
+"""When a page is looked at again: retries of what failed, and revisits of what was published.
+
+Pure functions over an entry and what became of it. Jitter is drawn from a hash of the entry's id, so that the same
+attempt always gives the same time, and a thousand entries that failed together do not come back together.
+"""
+
+import dataclasses
+import datetime as dt
+from dataclasses import dataclass
+
+from schemas import ids
+from schemas.enums import Origin, OutcomeKind, Reason, Stage
+from schemas.records import DeadLetter, Entry, Outcome, Page, Validators
+from transforms import outcomes
+
+# What may well work the next time. Everything else is the page's or the site's own answer.
+TRANSIENT = frozenset(
+    {
+        Reason.DNS,
+        Reason.CONNECT,
+        Reason.TIMEOUT,
+        Reason.DISCONNECTED,
+        Reason.NOT_HTTP,
+        Reason.RATE_LIMITED,
+        Reason.ROBOTS_UNREACHABLE,
+    }
+)
+TRANSIENT_STATUS = frozenset({408, 425, 500, 502, 503, 504, 520, 521, 522, 523, 524})  # of http_error
+TRIES = 6
+FIRST_DELAY = dt.timedelta(minutes=2)
+GROWTH = 4.8  # six tries: after 2, 10, 46, 221 and 1,062 minutes, within a day
+JITTER = 0.2  # of a delay, either way
+REVISITS = (
+    dt.timedelta(hours=3),
+    dt.timedelta(hours=24),
+)  # after an article was published: most silent edits are early
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How often a page is asked for.
+
+    Args:
+        tries: attempts at a page that fails transiently; 1 for a single run, which waits for nothing.
+        revisits: ages at which a published page is looked at again.
+    """
+
+    tries: int = TRIES
+    revisits: tuple[dt.timedelta, ...] = REVISITS
+
+
+SINGLE_RUN = Policy(tries=1, revisits=())
+
+
+def is_transient(reason: Reason | None, status: int | None) -> bool:
+    """Whether what failed may well work the next time."""
+    return reason in TRANSIENT or (reason is Reason.HTTP_ERROR and status in TRANSIENT_STATUS)
+
+
+def retry_at(
+    entry: Entry,
+    reason: Reason | None,
+    status: int | None,
+    now: dt.datetime,
+    policy: Policy,
+    retry_after_s: float | None = None,
+) -> dt.datetime | None:
+    """When to try a failed page again; None if the failure is final, or it was the last try.
+
+    Args:
+        entry: the entry whose `attempt` failed.
+        reason: why.
+        status: the HTTP status, if there was one.
+        now: when it failed.
+        policy: how many tries there are.
+        retry_after_s: what the server asked for, in seconds; it counts where it is longer.
+    """
+    if entry.attempt >= policy.tries or not is_transient(reason, status):
+        return None
+    delay = FIRST_DELAY * GROWTH ** (entry.attempt - 1)
+    draw = int(ids.hash_id("jitter", entry.entry_id, str(entry.attempt))[:8], 16) / 0xFFFFFFFF
+    delay *= 1 - JITTER + 2 * JITTER * draw
+    return now + max(delay, dt.timedelta(seconds=retry_after_s or 0))
+
+
+def failed(
+    record: Entry | Page,
+    stage: Stage,
+    reason: Reason,
+    detail: str,
+    now: dt.datetime,
+    policy: Policy,
+    *,
+    status: int | None = None,
+    retry_after_s: float | None = None,
+) -> tuple[Outcome, DeadLetter | None]:
+    """The outcome of an entry from which `stage` got nothing: tried again, or a dead letter, or a revisit's end."""
+    entry = record if isinstance(record, Entry) else record.entry
+    due_at = retry_at(entry, reason, status, now, policy, retry_after_s)
+    if due_at is None and entry.origin is not Origin.REVISIT:
+        return outcomes.dead(record, stage, reason, detail, now, status)
+    outcome = outcomes.of_entry(
+        entry,
+        stage,
+        OutcomeKind.FAILED,
+        now,
+        is_terminal=due_at is None,
+        reason=reason,
+        detail=detail,
+        http_status=status,
+        retry_at=due_at,
+    )
+    return outcome, None
+
+
+def next_visit(
+    entry: Entry, outcome: Outcome, validators: Validators | None, now: dt.datetime, policy: Policy
+) -> tuple[Entry, dt.datetime] | None:
+    """The entry that looks at the page again, and when it is due; None if nobody will.
+
+    Args:
+        entry: an entry that has come to its end.
+        outcome: that end.
+        validators: of the page, if its server gave any.
+        now: when it ended.
+        policy: which visits there are.
+
+    Returns:
+        After a feed's text was taken for want of the page: a retry, while there are tries left. After a page was read
+        or found unchanged: the next revisit. Each has an id of its own, derived from the entry's.
+    """
+    if outcome.outcome in {OutcomeKind.FAILED, OutcomeKind.DEAD}:
+        return None
+    again = dataclasses.replace(entry, entry_id=ids.hash_id("visit", entry.entry_id))
+    if is_transient(outcome.reason, outcome.http_status):
+        due_at = retry_at(entry, outcome.reason, outcome.http_status, now, policy)
+        retry = dataclasses.replace(again, origin=Origin.RETRY, attempt=entry.attempt + 1)
+        return (retry, due_at) if due_at else None
+    if outcome.reason is not None or entry.revisit_no >= len(policy.revisits):
+        return None
+    ages = (dt.timedelta(), *policy.revisits)
+    revisit = dataclasses.replace(
+        again,
+        origin=Origin.REVISIT,
+        attempt=1,
+        revisit_no=entry.revisit_no + 1,
+        etag=validators.etag if validators else None,
+        last_modified=validators.last_modified if validators else None,
+    )
+    return revisit, now + ages[entry.revisit_no + 1] - ages[entry.revisit_no]
