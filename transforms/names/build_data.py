@@ -91,7 +91,10 @@ def _is_latin_name(name: str) -> bool:
 
 
 def _places(folder: Path, words: set[str], given: set[str], surnames: set[str]) -> Iterator[str]:
-    """Lines as in places.txt: id|name|other forms; a question mark before a form that is not sure alone."""
+    """Lines as in places.txt: id|name|other forms.
+
+    A question mark stands before a form that is not sure alone, a tilde before a large city's that is a person's, too.
+    """
     countries = _json(folder, "countries.json")
     for code, country in sorted(countries.items()):
         if code not in NO_COUNTRIES:
@@ -101,7 +104,7 @@ def _places(folder: Path, words: set[str], given: set[str], surnames: set[str]) 
         yield f"geonames:{continent['geonameId']}|{continent['name']}"
     for state in _json(folder, "us_states.json").values():
         if state["name"] not in {"Georgia", "District of Columbia", "Washington"}:
-            yield f"geonames:{state['geonameid']}|{state['name']}"
+            yield f"geonames:{state['geonameid']}|{state['name']}|?{state['code']}"
     capitals = {(country["capital"], code) for code, country in countries.items()}
     largest: dict[str, dict[str, Any]] = {}
     for city in _json(folder, "cities15000.json").values():
@@ -110,16 +113,20 @@ def _places(folder: Path, words: set[str], given: set[str], surnames: set[str]) 
     for name, city in sorted(largest.items()):
         if len(name) < 3 or not name[0].isalpha():
             continue
-        is_capital = (name, city["countrycode"]) in capitals
-        many = city["population"] >= SURE_IN_SPITE_OF_SURNAME
-        is_large = is_capital or city["population"] >= SURE_CITY
+        is_large = (name, city["countrycode"]) in capitals or city["population"] >= SURE_CITY
+        is_huge = city["population"] >= SURE_IN_SPITE_OF_SURNAME
         plain = "".join(char for char in unicodedata.normalize("NFKD", name) if not unicodedata.combining(char))
-        is_word = name.lower() in words
-        is_person = name in given or name in surnames
-        is_sure = not is_word and (many or (is_large and not is_person) or (" " in name and is_large))
-        mark = "" if is_sure else "?"
-        forms = [mark + form for form in dict.fromkeys((name, plain)) if form == name or form not in largest]
-        yield f"geonames:{city['geonameid']}|" + "|".join(forms)
+        forms = [form for form in dict.fromkeys((name, plain)) if form == name or form not in largest]
+        people = given | surnames
+        marks = [_mark(form, is_large, is_huge or form not in people, form.lower() in words) for form in forms]
+        yield f"geonames:{city['geonameid']}|" + "|".join(map(str.__add__, marks, forms))
+
+
+def _mark(form: str, is_large: bool, is_hardly_a_person: bool, is_word: bool) -> str:  # noqa: FBT001  # named at the call
+    """What stands before a city's name: nothing where it is sure."""
+    if is_word or not is_large:
+        return "?"
+    return "" if is_hardly_a_person or " " in form else "~"
 
 
 def _json(folder: Path, name: str) -> dict[str, dict[str, Any]]:

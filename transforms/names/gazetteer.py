@@ -14,6 +14,8 @@ from schemas.enums import EntityType
 
 DATA = Path(__file__).parent / "data"
 
+_LARGE = "~"
+_MARKS = "?" + _LARGE  # before a form that is not sure alone
 _WORD = re.compile(r"[^\W_]+(?:[-.&'\u2019][^\W_]+)*\.?|\S")
 
 
@@ -26,12 +28,14 @@ class Name:
         kind: PLACE or ORG.
         id: a CURIE, or None.
         is_sure: whether the words mean this wherever they stand; "Reading" and "Jordan" need a context that says so.
+        is_large: of what is not sure, whether it is a city so large that little context is enough.
     """
 
     canonical: str
     kind: EntityType
     id: str | None
     is_sure: bool
+    is_large: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +93,10 @@ def _names(lines: Iterator[str], kind: EntityType) -> dict[str, Name]:
     names: dict[str, Name] = {}
     for line in lines:
         curie, *forms = line.split("|")
-        canonical = forms[0].removeprefix("?")
+        canonical = forms[0].lstrip(_MARKS)
         for form in forms:
-            name = Name(canonical, kind, curie or None, is_sure=not form.startswith("?"))
-            for spelling in _spellings(form.removeprefix("?")):
+            name = Name(canonical, kind, curie or None, form[0] not in _MARKS, is_large=form[0] == _LARGE)
+            for spelling in _spellings(form.lstrip(_MARKS)):
                 other = names.get(spelling, name)
                 if kind is EntityType.ORG and other.canonical != canonical:
                     # Two organisations share the acronym: which is meant, the article must say.

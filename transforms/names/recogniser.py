@@ -11,6 +11,11 @@ from transforms.names.rules import Guess, LineReader, Reading, Span
 from transforms.names.tokens import lines
 from transforms.names.view import ARTICLE, LineView
 
+LONG = 1_000  # characters: an article that is longer names its people in full somewhere
+
+
+SOME = 3  # times that a long article says a single name which it never says in full
+
 
 class Recogniser:
     """Rules over capitals, titles, roles, heads of organisations' names, and a gazetteer."""
@@ -45,6 +50,7 @@ class _Evidence:
     """What the sure names of an article say of its unsure ones. Words are compared without case."""
 
     def __init__(self, readings: Sequence[Reading], common_words: AbstractSet[str]) -> None:
+        self._is_long = sum(len(reading.text) for reading in readings) > LONG
         self._spans: dict[str, Span] = {}
         spans = [(reading.words(span), span) for reading in readings for span in _evident(reading)]
         for words, span in spans:
@@ -57,6 +63,7 @@ class _Evidence:
             for guess in reading.guesses:
                 if guess.kind is not None:
                     votes[reading.words(guess).casefold()][guess.kind] += 1
+        self._times = {words: kinds.total() for words, kinds in votes.items()}
         self._likeliest = {words: kinds.most_common(1)[0][0] for words, kinds in votes.items()}
 
     def settle(self, reading: Reading) -> list[Span]:
@@ -74,7 +81,8 @@ class _Evidence:
         known = self._spans.get(words)
         if known is not None:
             return replace(known, start=guess.start, end=guess.end)
-        kind = self._likeliest.get(words) if guess.kind else None
+        is_doubted = guess.is_weak and self._is_long and self._times[words] < SOME
+        kind = self._likeliest.get(words) if guess.kind and not is_doubted else None
         return None if kind is None else Span(guess.start, guess.end, kind, guess.name)
 
 

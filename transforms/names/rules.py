@@ -1,6 +1,6 @@
 """The rules that find names in one line, from left to right, one run of capitalised words after the other."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from schemas.enums import EntityType
 from transforms.names import words as w
@@ -35,6 +35,7 @@ class Guess:
     end: int
     kind: EntityType | None
     name: Name | None = None
+    is_weak: bool = False  # a long article would say it in full somewhere
 
 
 @dataclass(slots=True)
@@ -60,6 +61,7 @@ class LineReader:
     def __init__(self, view: LineView, reading: Reading, language: str) -> None:
         self.view = view
         self.reading = reading
+        self.place_end = -1  # the word after the last place
         self.is_english = language == "en"
         self.is_german = language == "de"
         self.rules = (
@@ -72,12 +74,13 @@ class LineReader:
             self._after_title,
             self._after_role,
             self._given_and_surname,
+            self._name_before_given,
             self._known_word,
         )
 
     def read(self) -> None:
         """Read the whole line."""
-        k = 0
+        k = self._signature()
         while k < len(self.view.tokens):
             if self.view.case is not Case.NORMAL:
                 k = self._headline(k)
@@ -85,6 +88,14 @@ class LineReader:
                 k = self._dateline(k) or self._opener(k) or self._run(k)
             else:
                 k = self._known_small(k) or k + 1
+
+    def _signature(self) -> int:
+        """A line that is a given name and nothing more, but for a mark after it."""
+        view = self.view
+        is_short = len(view.tokens) == 1 or (len(view.tokens) == 2 and view.text(1) in (",", "."))
+        if not is_short or view.known(0) or view.is_common(0) or view.word(0) not in view.gazetteer.given_names:
+            return 0
+        return self._emit(0, 1, PERSON)
 
     # ── what a line may begin with ─────────────────────────────────────────────────────────────────────────────
 
@@ -152,10 +163,12 @@ class LineReader:
         head = self._org_head(k, j)
         if head is not None and head >= found[0]:
             return None
+        if found[1].kind is PLACE and found[0] < j and self.view.text(found[0]) in w.PARTICLES:
+            return self._emit(k, j, PLACE)  # San Pedro de Atacama
         return self._emit(k, found[0], found[1].kind, found[1])
 
     def _organisation(self, k: int, j: int) -> int | None:
-        end = self._organisation_end(k, j)
+        end = self._organisation_end(k, j) or self._joined_organisation_end(k, j)
         return self._emit(k, end, ORG) if end else None
 
     def _place(self, k: int, j: int) -> int | None:
@@ -190,17 +203,24 @@ class LineReader:
         while k < j and (view.is_title(k) or view.text(k) in w.DEMONYMS):
             k += 1
         is_full = k + 1 < j and view.is_given(k)
-        if k == j or view.text(k) in w.NO_NAMES or self._organisation_end(k, j) or (view.sure(k) and not is_full):
+        is_theirs = view.tokens[k - 1].is_possessive  # Editor's Note
+        if k == j or is_theirs or view.text(k) in w.NO_NAMES or self._organisation_end(k, j):
             return k
-        if view.text(k - 1) in w.SOFT_TITLES and view.is_common(k) and not view.is_given(k):
+        is_surname = view.is_hard_title(k - 1) and view.text(k) in view.gazetteer.surnames
+        if view.sure(k) and not (is_full or is_surname):
             return k
         end = self._person_end(k, j)
+        is_known = view.is_known_name_part(k) and (view.is_given(k) or not view.is_common(k))
+        if view.text(k - 1) in w.SOFT_TITLES and not is_known and (view.is_common(k) or end == k + 1):
+            return k
         return self._emit(k, end, PERSON) if end > k else k + 1
 
     def _after_role(self, k: int, j: int) -> int | None:
         """The person after a word such as "leader"."""
         view = self.view
         if view.is_first(k) or view.text(k - 1).lower() not in w.ROLES or view.sure(k):
+            return None
+        if view.tokens[k - 1].is_possessive:
             return None
         end = self._person_end(k, j)
         if end == k or (end == k + 1 and view.text(k) in w.NO_NAMES):
@@ -211,11 +231,29 @@ class LineReader:
         view = self.view
         if k + 1 == j or not view.is_given(k) or (view.sure(k) and view.is_common(k + 1)):
             return None
-        is_only_given = not view.is_common(k) and view.known(k) is None and k + 2 == j  # John Stones
+        is_place = view.known(k) and view.text(k + 1) not in view.gazetteer.surnames
+        if is_place and (self._is_located(k) or view.text(k - 1).lower() in w.WEAK_PLACE_PREPOSITIONS):
+            return None
+        place = view.known(k)
+        is_place = place is not None and (place[1].is_sure or place[1].is_large)
+        is_only_given = not view.is_common(k) and not is_place and k + 2 == j  # John Stones
         if not (is_only_given or view.is_surname(k + 1) or view.is_given(k + 1) or view.text(k + 1) in w.PARTICLES):
             return None
         end = self._person_end(k, j)
         return self._emit(k, end, PERSON) if end > k + 1 else None
+
+    def _name_before_given(self, k: int, j: int) -> int | None:
+        """A name of three words of which only the second is a known given name: Qayyum Abdul Jamal."""
+        view = self.view
+        if j != k + 3 or view.is_common(k) or view.is_acronym(k) or view.is_title(k + 1) or view.known(k):
+            return None
+        is_one = (
+            self.is_english
+            and _is_wordlike(view.text(k))
+            and view.text(k) not in w.DEMONYMS
+            and view.text(k) not in w.NO_NAMES
+        )
+        return self._emit(k, j, PERSON) if is_one and view.full_name_end(k + 1, j) == j else None
 
     def _known_word(self, k: int, j: int) -> int | None:
         """A known name of one word, or one that needs a context and has it."""
@@ -225,16 +263,25 @@ class LineReader:
             return None
         end, name = found
         if name.is_sure:
-            is_first_name = end == k + 1 < j and view.text(k) in view.gazetteer.given_names and view.is_surname(end)
-            return None if is_first_name else self._emit(k, end, name.kind, name)
-        if name.kind is PLACE and self._region_follows(end):
+            return self._sure_word(k, j, end, name)
+        if name.kind is PLACE and (self._region_follows(end) or self._is_region(k)):
             return self._emit(k, end, PLACE, name)
-        if name.kind is PLACE and end == j:
-            enough = w.STRONG_PLACE_PREPOSITIONS if view.is_known_name_part(k) else w.PLACE_PREPOSITIONS
-            if view.text(k - 1).lower() in enough:
-                self._guess(k, end, PLACE, name)
-                return end
+        needs_more = view.is_known_name_part(k) and not name.is_large
+        is_located = self._is_located(k) or (not needs_more and self._may_be_located(k))
+        if name.kind is PLACE and end == j and is_located:
+            self._guess(k, end, PLACE, name)
+            return end
         return None
+
+    def _sure_word(self, k: int, j: int, end: int, name: Name) -> int | None:
+        view = self.view
+        if end == k + 1 < j and view.text(k) in view.gazetteer.given_names and view.is_surname(end):
+            return None  # a first name
+        is_city = end == k + 1 and (name.id or "").startswith("geonames:")
+        if is_city and not self._may_be_located(k):
+            self._guess(k, end, PLACE, name)  # unless a person of the article has this surname
+            return end
+        return self._emit(k, end, name.kind, name)
 
     def _unknown(self, k: int, j: int) -> int:
         """A capitalised sequence that nothing explains: a guess."""
@@ -246,8 +293,10 @@ class LineReader:
         is_single = end == k + 1
         while self.view.text(end - 1) in w.PARTICLES:
             end -= 1
-        kind = self._single(k) if is_single else self._several(k, end)
-        self._guess(k, end, kind if self.is_english else None)
+        kind = (self._single(k) if is_single else self._several(k, end)) if self.is_english else None
+        self._guess(k, end, kind)
+        if is_single and kind is PERSON and not self._is_surely_one(k):
+            self.reading.guesses[-1] = replace(self.reading.guesses[-1], is_weak=True)
         return end
 
     # ── organisations ──────────────────────────────────────────────────────────────────────────────────────────
@@ -276,9 +325,22 @@ class LineReader:
         if view.text(head) in w.SUBJECTS and view.is_title(head + 1):
             return None
         is_adjective = view.text(k) in w.DEMONYMS or view.known(k, k + 1) is not None
+        if view.text(head) in w.PLAIN_ORG_HEADS and all(view.is_common(i) for i in range(k, head)):
+            return None
         if head == k + 1 and view.is_first(k) and view.is_common(k) and not is_adjective:
             return None
         return head + 1
+
+    def _joined_organisation_end(self, k: int, j: int) -> int | None:
+        """The end of "Trade and Industry Board": common words, so that they are no two names."""
+        view = self.view
+        second = k + 2
+        if j != k + 1 or view.text(j) != "and" or view.is_first(k) or view.tokens[k].is_possessive:
+            return None
+        if not (view.is_common(k) and view.is_common(second) and view.is_capital(second)) or view.is_title(k):
+            return None
+        head = self._org_head(second, view.run_end(second))
+        return head + 1 if head is not None and head > second else None
 
     def _complement_end(self, head: int) -> int | None:
         """The end of "of Foreign Affairs" or "for the Visual Arts" after a head that takes it."""
@@ -329,32 +391,71 @@ class LineReader:
         text = view.text(k)
         if text in w.PLACE_HEADS_BEFORE and k + 1 < j and not view.is_title(k + 1):
             end = k + 2
+            while end < j and view.text(end - 1) in w.PARTICLES:
+                end += 1
             while end < j and view.text(end) in w.PLACE_HEADS:
                 end += 1
             return end
         if text in w.PLACE_HEADS_OF and view.text(k + 1) == "of" and view.is_capital(k + 2):
-            return view.run_end(k + 2)
+            return self._list_end(view.run_end(k + 2))
         return None
 
     def _place_head_end(self, k: int, j: int) -> int | None:
         """X River, X International Airport."""
         view = self.view
         for i in range(k + 1, min(j, k + MAX_PLACE_TOKENS)):
-            if view.is_title(i) or view.text(i) in w.CALENDAR:
+            is_foreign = not self.is_english and view.text(i) in w.PARTICLES
+            if view.is_title(i) or view.text(i) in w.CALENDAR or is_foreign:
                 return None
             if view.text(i) in w.PLACE_HEADS:
                 end = i + 1
                 while end < j and view.text(end) in w.PLACE_HEADS:
                     end += 1
-                is_person = view.is_given(k) and i + 1 == j and view.text(i) in view.gazetteer.surnames
-                is_opener = end == k + 2 and view.is_first(k) and view.is_common(k)
+                is_person = view.is_given(i - 1) and i + 1 == j and view.text(i) in view.gazetteer.surnames
+                is_plain = all(view.is_common(word) for word in range(k, i))
+                is_opener = is_plain and (view.is_first(k) or view.text(k - 1).lower() not in w.BEFORE_PLAIN_PLACES)
                 return None if is_person or is_opener else end
         return None
 
     def _region_follows(self, i: int) -> bool:
         """Whether a comma and a sure place follow, as in "Reading, Pennsylvania"."""
-        found = self.view.sure(i + 1) if self.view.text(i) == "," else None
-        return found is not None and found[1].kind is PLACE
+        if self.view.text(i) != ",":
+            return False
+        found = self.view.sure(i + 1)
+        return (found is not None and found[1].kind is PLACE) or self._is_region(i + 1)
+
+    def _is_region(self, i: int) -> bool:
+        """Whether word `i` is a state's two letters after a comma and a name, as in "Reading, PA"."""
+        view = self.view
+        if len(view.text(i)) != 2 or view.text(i - 1) != "," or not view.is_capital(i - 2) or view.is_common(i):
+            return False
+        found = view.known(i, i + 1)
+        return found is not None and found[1].kind is PLACE and view.text(i) not in w.NO_NAMES
+
+    def _is_located(self, k: int) -> bool:
+        """Whether what stands before word `k` is followed by places: in, the port of, left ... for."""
+        view = self.view
+        before = view.text(k - 1).lower()
+        if before in w.STRONG_PLACE_PREPOSITIONS:
+            return True
+        if before == "of":
+            return view.text(k - 2).lower() in w.PLACE_NOUNS
+        if before == "for":
+            return any(view.text(i) in w.DEPARTURES for i in range(k - 4, k - 1))
+        return False
+
+    def _may_be_located(self, k: int) -> bool:
+        """Whether what stands before word `k` is often followed by places: from, or another place and a comma."""
+        view = self.view
+        before = view.text(k - 1).lower()
+        if before in w.PLACE_PREPOSITIONS:
+            return True
+        is_listed = before in (",", "and", "or") and self.place_end == k - 1
+        return is_listed and view.text(k + 1) not in w.PERSON_VERBS
+
+    def _is_team(self, k: int) -> bool:
+        """Whether the country that begins at `k` plays in a match: not that in which it is played."""
+        return self.view.is_match and self.view.text(k - 1).lower() not in w.PLACE_PREPOSITIONS
 
     # ── persons ────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -406,10 +507,30 @@ class LineReader:
     def _several(self, k: int, end: int) -> EntityType | None:
         """What several unknown words most likely are; nothing, if one of them is a common word or an acronym."""
         view = self.view
-        if any(view.is_common(i) or view.is_acronym(i) for i in range(k, end)):
+        if any(self._is_plain(i) or view.is_acronym(i) for i in range(k, end)):
             return None
-        is_place = view.text(k - 1).lower() in w.STRONG_PLACE_PREPOSITIONS
+        before = view.text(k - 1).lower()
+        if before in w.DETERMINERS or view.text(end) in w.GROUPS:
+            return None
+        is_place = self._is_located(k) or before in w.WEAK_PLACE_PREPOSITIONS
         return PLACE if is_place and view.text(end - 1) not in view.gazetteer.surnames else PERSON
+
+    def _is_plain(self, i: int) -> bool:
+        """Whether token `i` is no name: common words, or a product's spelling."""
+        view, text = self.view, self.view.text(i)
+        if text in w.PARTICLES:
+            return False
+        parts = [part.lower() for part in text.split("-") if len(part) > 3]
+        common = view.gazetteer.common_words
+        return view.is_common(i) or is_product(text) or any(part.removesuffix("s") in common for part in parts)
+
+    def _acts(self, k: int) -> bool:
+        """Whether a verb follows word `k` that people do, or something is theirs."""
+        return self.view.text(k + 1) in w.PERSON_VERBS or self.view.tokens[k].is_possessive
+
+    def _is_surely_one(self, k: int) -> bool:
+        """Whether the single word `k` is a person even in an article that never says more of the name."""
+        return self.view.text(k + 1) in w.PERSON_VERBS
 
     def _single(self, k: int) -> EntityType | None:
         """What a single unknown word most likely is, by its neighbours.
@@ -417,32 +538,62 @@ class LineReader:
         Nothing, where no kind was right for about half of such words in the training sentences of
         benchmarks/entities.py.
         """
+        view, kind = self.view, None
+        if view.is_common(k) or is_product(view.text(k)):
+            kind = None
+        elif view.is_acronym(k):
+            kind = ORG if self._is_organisation_s_acronym(k) else None
+        elif self._is_located(k) or self._region_follows(k + 1):
+            kind = PLACE
+        elif view.is_known_name_part(k) or self._acts(k):
+            kind = PERSON
+        elif view.text(k) in view.gazetteer.names:
+            kind = PLACE
+        return kind
+
+    def _is_organisation_s_acronym(self, k: int) -> bool:
+        """Whether an unknown acronym may be an organisation's: no measure, model, ticker, or short for common words."""
         view = self.view
-        if view.is_common(k):
-            return None
-        if view.is_acronym(k):
-            return ORG if 2 < len(view.text(k)) < 6 and "." not in view.text(k) else None
-        if view.text(k - 1).lower() in w.STRONG_PLACE_PREPOSITIONS or self._region_follows(k + 1):
-            return PLACE
-        if view.is_known_name_part(k) or view.text(k + 1) in w.PERSON_VERBS or view.tokens[k].is_possessive:
-            return PERSON
-        return PLACE if view.text(k) in view.gazetteer.names else None
+        before = view.text(k - 1)
+        is_figure = before.isdigit() or view.text(k + 1).isdigit() or before in ("a", "A")
+        is_explained_as_other = before == "(" and view.text(k - 2).islower()
+        is_ticker = before == ":" and view.text(k - 2) in w.EXCHANGES
+        is_of_its_length = 2 < len(view.text(k)) < 6 and "." not in view.text(k)
+        return is_of_its_length and not (is_figure or is_explained_as_other or is_ticker)
 
     # ── results ────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _emit(self, k: int, end: int, kind: EntityType, name: Name | None = None) -> int:
         """Write down a name, without a leading article; return the word to go on with."""
-        first = k + 1 if self.view.text(k).lower() == "the" and k + 1 < end else k
-        start, stop = self.view.tokens[first].start, self.view.tokens[end - 1].end
-        if name is not None and name.canonical.endswith("'s") and self.view.tokens[end - 1].is_possessive:
+        view = self.view
+        first = k + 1 if view.text(k).lower() == "the" and k + 1 < end else k
+        if name is not None and (name.id or "").startswith("iso3166:") and self._is_team(first):
+            kind, name = ORG, None
+        start, stop = view.tokens[first].start, view.tokens[end - 1].end
+        if name is not None and name.canonical.endswith("'s") and view.tokens[end - 1].is_possessive:
             stop += len("'s")
         self.reading.spans.append(Span(start, stop, kind, name))
+        if kind is PLACE:
+            self.place_end = end
         return end
 
     def _guess(self, k: int, end: int, kind: EntityType | None, name: Name | None = None) -> None:
         self.reading.guesses.append(Guess(self.view.tokens[k].start, self.view.tokens[end - 1].end, kind, name))
+        if kind is PLACE:
+            self.place_end = end
 
 
 def _is_wordlike(text: str) -> bool:
     """Whether a token is letters, but for what joins them."""
     return all(char.isalpha() or char in "-'.\u2019" for char in text)
+
+
+def is_product(text: str) -> bool:
+    """Whether a word is spelt as people and places are not: OpenGlonk, glonk.js, GLNs; but McGlonk."""
+    after_prefix = text
+    for prefix in ("Mc", "Mac", "De", "Di", "Du", "La", "Le", "Van", "Fitz", "O'"):
+        if text.startswith(prefix) and text[len(prefix) :][:1].isupper():
+            after_prefix = text[len(prefix) :]
+    words = after_prefix.replace("\u2019", "'").replace("'", "-").split("-")
+    is_dotted = "." in text[:-1] and not text.replace(".", "").isupper()
+    return is_dotted or any(word[1:] != word[1:].lower() and not word.isupper() for word in words)

@@ -9,7 +9,7 @@ from transforms.names.merging import Found, Merged, fold, merge
 from transforms.names.recogniser import Recogniser
 
 NAME = "wirebeam-rules"
-VERSION = "1"
+VERSION = "2"
 
 MAX_TEXT = 200_000  # characters of each text that are read: a longer one is no article
 

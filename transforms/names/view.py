@@ -11,6 +11,7 @@ ARTICLE = re.compile(r"(?:al|el|ad|an|ar|as|ash|at|az|ul|ud|bin|ben|de|la)-[A-Z]
 _ACRONYM = re.compile(r"[A-Z]{2,7}|(?:[A-Z]\.){2,5}|[A-Z]{1,4}&[A-Z]{1,3}")
 _INITIAL = re.compile(r"[A-Z]\.(?:[A-Z]\.)?")
 _RUN_LIMIT = 30  # tokens: a longer run of capitals is no name, and must not cost the square of its length
+MATCH_WORDS = 2  # different ones in a line: a report on a match
 _OWNERS = frozenset("People Workers King Queen Children Women Lord Men Farmers Writers Veterans".split())  # noqa: SIM905  # reads best as words
 
 
@@ -21,6 +22,7 @@ class LineView:
         self.tokens = list(_split_hyphens(line.tokens, gazetteer))
         self.case = line.case
         self.gazetteer = gazetteer
+        self.is_match = self._is_match()
 
     def text(self, i: int) -> str:
         """The words of token `i`."""
@@ -115,6 +117,19 @@ class LineView:
         """As `known`, but only a name that needs no context."""
         found = self.known(i, end)
         return found if found is not None and found[1].is_sure else None
+
+    def _is_match(self) -> bool:
+        """Whether the line reports on a match: by two words of which one says so, or by a score and a word."""
+        found = {token.text.lower() for token in self.tokens} & w.MATCH
+        return bool(found) and ((len(found) >= MATCH_WORDS and not found.isdisjoint(w.SPORT)) or self._has_score())
+
+    def _has_score(self) -> bool:
+        """Whether the line holds a score: 1 - 0."""
+        texts = [token.text for token in self.tokens]
+        return any(
+            dash in ("-", "\u2013") and left.isdigit() and right.isdigit() and len(left) < 3 and len(right) < 3
+            for left, dash, right in zip(texts, texts[1:], texts[2:], strict=False)
+        )
 
     def run_end(self, i: int) -> int:
         """Where the capitals that begin at `i` end; particles and "&" are among them, a possessive is the last."""

@@ -69,14 +69,45 @@ PERSON_VERBS = _words("""
 
 # Words before a name that may be a place's; before a known one they are enough.
 PLACE_PREPOSITIONS = _words("""
-    across around at between capital central city downtown eastern from in inside into near northern of outside
+    above across around at below between beyond capital central city downtown eastern from in inside into near
+    northern of outside
     province reach reached southern through throughout to toward towards town via village visit visited visiting
     western
 """)
 
 # Those before an unknown name that is mostly a place's.
 STRONG_PLACE_PREPOSITIONS = _words("""
-    central downtown eastern in into near northern outside southern throughout upstate western
+    across around central downtown eastern in into near northern outside southern throughout upstate western
+""")
+
+# Those before an unknown name that is a place's in about six of ten cases.
+WEAK_PLACE_PREPOSITIONS = _words("""
+    at from off
+""")
+
+# What "of" and a place's name follow.
+PLACE_NOUNS = _words("""
+    area borough capital cities city coast coasts county district districts east governorate hamlet inhabitants
+    island
+    islands mayor mouth municipality neighborhood neighbourhood north north-east north-west northeast northwest
+    outskirts parish peninsula people port ports prefecture province provinces region regions residents shores
+    south south-east south-west southeast southwest streets suburb suburbs town towns township university
+    upstream downstream village villages west
+""")
+
+# What begins "left Paris for Lima".
+DEPARTURES = _words("""
+    bound depart departed departs headed leave leaves leaving left sailed
+""")
+
+# After these several unknown words are hardly ever a person's name.
+DETERMINERS = _words("""
+    a an any each every her his its my no our some that the their these this those your
+""")
+
+# After several unknown words, what says that they are no person's name.
+GROUPS = _words("""
+    communities community language languages method model people peoples project system tribe tribes
 """)
 
 # Lower-case words inside a person's name.
@@ -152,7 +183,8 @@ PLACE_HEADS = _words("""
 
 # What begins a place's name.
 PLACE_HEADS_BEFORE = _words("""
-    Bay Camp Cape Casa City Fort Ft Ft. Gulf Isle Jabal Jebel Kingdom Lake Mount Mt Mt. Palazzo Piazza Point
+    Bay Cabo Camp Cape Casa City Fort Ft Ft. Gulf Ilha Isla Monte Pointe Punta Isle Jabal Jebel Kingdom Lake
+    Mount Mt Mt. Palazzo Piazza Point
     Port Province Puerto Ras Republic Rio River Rue Santa Sea St St. Strait Tel Via Villa Wadi
 """)
 
@@ -240,6 +272,18 @@ DEMONYMS = _words("""
 
 # Capitalised words that are no name when they stand alone.
 NO_NAMES = _words("""
+    AED AES ANSI API APIs APR ARM ASCII ASIN BIOS BLS BMI BYOD CAD CAGR CAPTCHA CBD CDMA CDN CGI CISO CLI CMS
+    CNC CPR CRM
+    CSV CTA CTO CTR DHCP DNS DOI DPI DRM DSLR ECG EEG EHR EIN EPS ERP EULA EVs FDD FHD FOMO FPS FTP GDPR GHz GIF GIS
+    GMO GSM GTIN GUI HDD HDR HIIT HOA HPV HTTP HTTPS HVAC IDE IELTS IMAP IoT IRA ISBN ISP ISPs IVF JPEG JSON JVM
+    KYC LAN
+    LLM LLMs LMAO MFA MIDI MMO MOOC MOOCs MPG MPH MPN NDA NFC NFT NFTs NLP NPC OCR OEM OLED OSINT OTA OTC PCI
+    PEX PGP
+    PII PNG POC PPA PPC PTO PVC PWA QA QR RAD RAID RAM RAW REST RGB ROM RPG RPM RSV SAT SDK SDKs SEM SEO SERP
+    SERPs SKU
+    SKUs SLA SMTP SSD SSH SSL SSN STD STEM SUVs SVG TCP TDD TLS TOEFL TSX UDP UGC UI UPC UPS USDT UTF UTM UWP UX
+    VAT VHS
+    VLAN VM VOIP VPNs VPS VR WAN WYSIWYG XML XOR YAML YOLO
     ADHD Advertisement Ah AI AK-47 AKA Ambassador Android API APR ASAP ATM Audio BA Best Bishop Bitcoin Brexit
     BTW Bye Cabinet Cc CCTV CD CEO CFO Chancellor Cheers Church Comments Congrats Congratulations Congressman
     Constitution Coronavirus Court COVID-19 Covid-19 CPI CPU CSS CV Dad Daddy Dear DIY DJ DNA Dr DUI DVD E-mail
@@ -287,4 +331,38 @@ NEVER_INSIDE = _words("""
 # What follows the hyphen in "Lima-based": the word before it is a name of its own.
 MODIFIERS = _words("""
     backed based born bound controlled educated era funded held led like made owned run style trained
+""")
+
+
+# Words of reports on matches, in which countries are teams, and of little else.
+SPORT = _words("""
+    athlete athletes basketball cricket defender football goalkeeper goalless goals half-time handball hat-trick
+    header hockey innings match matches midfielder offside qualifier quarter-final rugby scored semi-final
+    soccer striker substituted volleyball wicket wickets
+""")
+
+# Words that such reports share with others.
+MATCH = SPORT | _words("""
+    beat beaten coach cup defeat defeated defeating drew final game goal group kick league lost opponents
+    penalties penalty player players scoring season shot shots squad team teams tournament try win winning won
+""")
+
+# Before a place's name that is all common words: the Park, in Central Park.
+BEFORE_PLAIN_PLACES = (
+    PLACE_PREPOSITIONS
+    | STRONG_PLACE_PREPOSITIONS
+    | WEAK_PLACE_PREPOSITIONS
+    | _words("""
+    along and on the
+""")
+)
+
+# Of ORG_HEADS, those that common words before them make no name of: Customer Service.
+PLAIN_ORG_HEADS = SUBJECTS | _words("""
+    Books College Express Publishing School Service Solutions Systems Team
+""")
+
+# Stock exchanges: a ticker follows.
+EXCHANGES = _words("""
+    AMEX ASX LON LSE NASDAQ Nasdaq NYSE OTC TSE TSX
 """)

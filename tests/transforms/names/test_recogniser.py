@@ -68,6 +68,7 @@ def named(recogniser: Recogniser, text: str, language: str = "en") -> dict[str, 
             "Jack London": PERSON, "London": PERSON, "Paris": PLACE,
         }),
         ("Peru scored twice and won the match in Chile.", {"Peru": ORG, "Chile": PLACE}),
+        ("The group lost the vote that Peru won.", {"Peru": PLACE}),
         ("President Bush visited Chile.", {"Bush": PERSON, "Chile": PLACE}),
         ("We saw Qayyum Abdul Jamal leave.", {"Qayyum Abdul Jamal": PERSON}),
         # neither
