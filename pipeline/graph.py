@@ -6,7 +6,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from schemas.records import Entry, FeedDue
+from schemas.records import Capture, Entry, FeedDue, Page
 from transforms import coders  # noqa: F401  # registers the records' coder
 from transforms.copies.index import CopyMemory
 from transforms.extract import ExtractPages
@@ -31,6 +31,8 @@ class Work:
 
     feeds: Sequence[FeedDue] = ()
     entries: Sequence[Entry] = ()
+    pages: Sequence[Page] = ()  # put back by replay, to be extracted
+    captures: Sequence[Capture] = ()  # put back by replay, to be revised
 
 
 @dataclass(frozen=True)
@@ -87,8 +89,10 @@ def build(root: beam.Pipeline, parts: Parts) -> None:
         policy=parts.policy,
         clock=parts.clock,
     )
-    extracted = fetched.pages | "Extract" >> ExtractPages(pool=parts.pool, policy=parts.policy, clock=parts.clock)
-    revised = extracted.captures | "Revise" >> ReviseCaptures(memory=parts.articles, clock=parts.clock)
+    pages = (work.pages, fetched.pages) | "FlattenPages" >> beam.Flatten()
+    extracted = pages | "Extract" >> ExtractPages(pool=parts.pool, policy=parts.policy, clock=parts.clock)
+    captures = (work.captures, extracted.captures) | "FlattenCaptures" >> beam.Flatten()
+    revised = captures | "Revise" >> ReviseCaptures(memory=parts.articles, clock=parts.clock)
     linked = revised.captures | "Link" >> LinkCopies(memory=parts.copies, clock=parts.clock)
     tagged = linked.captures | "Tag" >> TagEntities(tagger=parts.tagger, clock=parts.clock)
     published = tagged.captures | "Publish" >> PublishCaptures(clock=parts.clock)
@@ -121,7 +125,7 @@ def build(root: beam.Pipeline, parts: Parts) -> None:
 
 @dataclass
 class TakeWork(beam.PTransform):
-    """Pipeline root -> main `feeds`: FeedDue; tag `entries`: Entry.
+    """Pipeline root -> main `feeds`: FeedDue; tags `entries`: Entry, `pages`: Page, `captures`: Capture.
 
     A cycle's graph is built once and run many times, and the data of a `Create` is part of a graph. So what it creates
     is one tick, and what is due is asked for when it runs.
@@ -136,8 +140,8 @@ class TakeWork(beam.PTransform):
             | "Tick" >> beam.Create(["tick"])
             | "TakeWork"
             >> beam.ParDo(_TakeWork(self.work))
-            .with_output_types(FeedDue, entries=Entry)
-            .with_outputs("entries", main="feeds")
+            .with_output_types(FeedDue, entries=Entry, pages=Page, captures=Capture)
+            .with_outputs("entries", "pages", "captures", main="feeds")
         )
 
 
@@ -148,5 +152,6 @@ class _TakeWork(beam.DoFn):
     def process(self, _tick: str) -> Iterator[Any]:
         work = self._work.get()
         yield from work.feeds
-        for entry in work.entries:
-            yield beam.pvalue.TaggedOutput("entries", entry)
+        for tag, records in (("entries", work.entries), ("pages", work.pages), ("captures", work.captures)):
+            for record in records:
+                yield beam.pvalue.TaggedOutput(tag, record)

@@ -208,7 +208,8 @@ class _Engine:
         """One cycle and its commit; what it produced, and the rows of the ledger."""
         self._deliverer.check()
         started = time.monotonic()
-        gathered = self._cycle.run(Work(feeds=feeds, entries=entries))
+        to_fetch, held = self.state.take_held(entries)
+        gathered = self._cycle.run(Work(feeds=feeds, entries=to_fetch, pages=held.pages, captures=held.captures))
         ran = time.monotonic()
         ledger = self.state.commit(entries, gathered, self._clock(), self._settings.policy)
         self.metrics.committed(time.monotonic() - ran)

@@ -12,22 +12,18 @@ import html
 import re
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 
+from pipeline.held import forget_held
 from pipeline.ledger import Ledger
 from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME, State
 from schemas import codec, ids
 from schemas.enums import BodyPolicy, Origin, OutcomeKind, Reason, Source, Stage
 from schemas.records import Capture, DeadLetter, Entry, Feed, Outcome, Page
-
-# The records that wait for their entries' turn, as msgpack.
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS replays (entry_id TEXT PRIMARY KEY, kind TEXT NOT NULL, record BLOB NOT NULL) WITHOUT ROWID
-"""
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _LASTING = re.compile(r"(\d{1,6})([smhdw])")
@@ -49,14 +45,6 @@ class Replayed:
 
     entries: tuple[Entry, ...] = ()
     left: tuple[Left, ...] = ()
-
-
-@dataclass(slots=True)
-class Held:
-    """Records to take up at their own stage."""
-
-    pages: list[Page] = field(default_factory=list)
-    captures: list[Capture] = field(default_factory=list)
 
 
 def replay(
@@ -106,7 +94,9 @@ def replay(
         else:
             # Of several letters of one entry the newest stands: they are in order of time.
             attempt = max(newest.attempt if newest else 0, letter.tries) + 1
-            entries[entry_id] = replace(entry_of(record, feeds), origin=Origin.REPLAY, attempt=attempt)
+            entries[entry_id] = replace(
+                entry_of(record, feeds), origin=Origin.REPLAY, attempt=attempt, attempts_before=attempt - 1
+            )
             held.pop(entry_id, None)
             if not isinstance(record, Entry):
                 held[entry_id] = ("page" if isinstance(record, Page) else "capture", letter.raw)
@@ -115,36 +105,6 @@ def replay(
     if entries and not is_dry:
         _put_back(folder, entries, held, now)
     return Replayed(entries=tuple(entries.values()), left=tuple(left))
-
-
-def take_held(state: sqlite3.Connection, entries: Sequence[Entry]) -> tuple[list[Entry], Held]:
-    """Part the entries of a cycle: those to fetch, and the records that are held for the others.
-
-    Args:
-        state: state.db.
-        entries: what the cycle takes from the queue.
-    """
-    held = Held()
-    to_fetch = []
-    has_table = state.execute("SELECT 1 FROM sqlite_master WHERE name = 'replays'").fetchone()
-    for entry in entries:
-        row = None
-        if has_table and entry.origin is Origin.REPLAY:
-            row = state.execute("SELECT kind, record FROM replays WHERE entry_id = ?", (entry.entry_id,)).fetchone()
-        if row is None:
-            to_fetch.append(entry)
-        elif row[0] == "page":
-            held.pages.append(replace(codec.decode(row[1], Page), entry=entry))
-        else:
-            capture = codec.decode(row[1], Capture)
-            held.captures.append(replace(capture, attempt=entry.attempt, origin=entry.origin, change=None))
-    return to_fetch, held
-
-
-def forget_held(state: sqlite3.Connection) -> None:
-    """Drop the records whose entries wait no longer; part of the transaction that settles them."""
-    if state.execute("SELECT 1 FROM sqlite_master WHERE name = 'replays'").fetchone():
-        state.execute("DELETE FROM replays WHERE entry_id NOT IN (SELECT entry_id FROM queue)")
 
 
 def read_since(text: str, now: dt.datetime) -> dt.datetime:
@@ -241,7 +201,6 @@ def _put_back(
     with contextlib.closing(sqlite3.connect(folder / FILE_NAME, timeout=BUSY_TIMEOUT_S, isolation_level=None)) as state:
         state.execute("BEGIN IMMEDIATE")
         try:
-            state.execute(_SCHEMA)
             forget_held(state)
             state.executemany(
                 "INSERT OR IGNORE INTO queue (entry_id, host, due_at, is_revisit, entry) VALUES (?, ?, ?, 0, ?)",

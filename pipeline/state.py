@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pipeline.held import Held, forget_held, take_held
 from schemas import codec, ids
-from schemas.enums import Origin, Reason, Stage
+from schemas.enums import Origin, OutcomeKind, Reason, Stage
 from schemas.memory import KnownCapture, Lineage, Sketch
-from schemas.records import DeadLetter, Entry, Feed, FeedDue, Outcome, PollState, Validators
+from schemas.records import DeadLetter, Entry, Feed, FeedDue, Outcome, PollState, Revision, Validators
 from schemas.tables import TABLE_OF, TABLES, time_of
 from transforms import outcomes
 from transforms.copies.index import POSTED, POSTINGS
@@ -41,6 +42,7 @@ CREATE INDEX feeds_due ON feeds (due_at) WHERE is_active;
 CREATE TABLE queue (entry_id TEXT PRIMARY KEY, host TEXT NOT NULL, due_at INTEGER NOT NULL,
     is_revisit INTEGER NOT NULL, entry BLOB NOT NULL);
 CREATE INDEX queue_due ON queue (due_at);
+CREATE TABLE replays (entry_id TEXT PRIMARY KEY, kind TEXT NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE captures (capture_id TEXT PRIMARY KEY, article_id TEXT NOT NULL, observed_at INTEGER NOT NULL,
     known BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX captures_of_article ON captures (article_id, observed_at);
@@ -192,6 +194,10 @@ class State:
         )
         return [codec.decode(row[0], Entry) for row in rows]
 
+    def take_held(self, entries: Sequence[Entry]) -> tuple[list[Entry], Held]:
+        """Part the entries of a cycle: those to fetch, and the records that are held for the others."""
+        return take_held(self._db, entries)
+
     def queue_length(self) -> int:
         """How many entries wait for a terminal outcome."""
         return int(self._db.execute("SELECT count(*) FROM queue").fetchone()[0])
@@ -220,9 +226,12 @@ class State:
             visit = next_visit(entry, outcome, known, now, policy) if outcome.is_terminal else None
             if visit:
                 waiting[visit[0].entry_id] = visit
+        # What died behind revise leaves no trace there: put back, it must be as new as it was.
+        died = {outcome.capture_id for outcome in ledger if outcome.outcome is OutcomeKind.DEAD} - {None}
         rows: list[Any] = []
         for kind in TABLE_OF:
-            rows += gathered.of(kind) if kind is not Outcome else ledger
+            rows += gathered.of(kind) if kind not in {Outcome, Revision} else []
+        rows += [*ledger, *(each for each in gathered.of(Revision) if each.capture_id not in died)]
         with self._transaction():
             for poll_state in gathered.of(PollState):
                 due_at = ids.micros(poll_state.due_at) if poll_state.due_at else 0
@@ -250,8 +259,9 @@ class State:
                     for entry, due_at in waiting.values()
                 ],
             )
-            self._remember_captures(gathered.of(KnownCapture))
-            self._remember_sketches(gathered.of(Sketch))
+            forget_held(self._db)
+            self._remember_captures(known for known in gathered.of(KnownCapture) if known.capture_id not in died)
+            self._remember_sketches(sketch for sketch in gathered.of(Sketch) if sketch.capture_id not in died)
             self._remember_lineages(gathered.of(Lineage))
             self._put_outbox(rows + letters)
         return ledger

@@ -267,6 +267,7 @@ class Entry:
     origin: Origin
     observed_at: dt.datetime  # when the feed that showed it was answered
     attempt: int = 1
+    attempts_before: int = 0  # of those, the ones before it was put back: they do not count among the tries
     guid: str | None = None
     url: str = ""
     title: str = ""
@@ -335,6 +336,8 @@ class Capture:
     attempt: int
     origin: Origin
     outlet: str | None = None
+    entry_url: str = ""  # the entry's own address and title, as its feed gives them
+    entry_title: str = ""
     change: Change | None = None  # set by revise
     reason: Reason | None = None  # why the feed's content was used
     detail: str | None = None

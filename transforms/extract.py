@@ -98,7 +98,7 @@ def extract(page: Page, profile: SiteProfile = _NO_PROFILE) -> Article | Failed:
         return Failed(Reason.NO_TEXT, "no article found on the page")
     if missing.is_error_page(said.title or "", page.entry.title, body):
         return Failed(Reason.NO_TEXT, "an error page that was sent with status 200")
-    return _article(page, profile, said, body, pictured)
+    return _article(page, profile, said, body, pictured, signed=found[-1:])
 
 
 def captured(page: Page, article: Article) -> Capture:
@@ -110,6 +110,8 @@ def captured(page: Page, article: Article) -> Capture:
         attempt=entry.attempt,
         origin=entry.origin,
         outlet=entry.outlet,
+        entry_url=entry.url,
+        entry_title=entry.title,
         reason=page.reason,
         detail=page.detail,
         http_status=page.status,
@@ -165,7 +167,7 @@ def _of_feed(page: Page, profile: SiteProfile) -> Article | Failed:
     body = boilerplate.cleaned(lines, known) or paragraphs.of_text(entry.summary)
     if not body:
         return Failed(Reason.NO_TEXT, "the feed holds no text of it")
-    return _article(page, profile, head.Head(), body, pictured)
+    return _article(page, profile, head.Head(), body, pictured, signed=lines[-1:])
 
 
 def _known(titles: Iterable[str], names: Iterable[str], pictured: Iterable[Caption]) -> boilerplate.Known:
@@ -180,8 +182,14 @@ def _known(titles: Iterable[str], names: Iterable[str], pictured: Iterable[Capti
 
 
 def _article(
-    page: Page, profile: SiteProfile, said: head.Head, body: Sequence[str], pictured: tuple[Caption, ...]
+    page: Page,
+    profile: SiteProfile,
+    said: head.Head,
+    body: Sequence[str],
+    pictured: tuple[Caption, ...],
+    signed: Sequence[str] = (),
 ) -> Article:
+    """The record; `signed` is the last line as printed, which `body` lacks where it is nothing but an agency's name."""
     entry = page.entry
     text = "\n\n".join(body)[:BODY_LIMIT]
     title = markup.visible(said.title or entry.title)[:TITLE_LIMIT]
@@ -189,7 +197,7 @@ def _article(
     # An entry without an address is known by its feed and its key in it.
     article_id = ids.article_id(urls.identity(canonical) if canonical else f"{entry.feed_id} {entry.entry_key}")
     content_hash = ids.content_hash(title, text)
-    place, printed, credits_ = dateline.read(body, said.byline, said.authors or entry.authors)
+    place, printed, credits_ = dateline.read([*body, *signed], said.byline, said.authors or entry.authors)
     modified = next((m for d in said.modified if (m := dates.moment(d.raw, entry.timezone))), None)
     article = Article(
         capture_id=ids.capture_id(article_id, page.observed_at, content_hash),

@@ -75,9 +75,10 @@ def retry_at(
         policy: how many tries there are.
         retry_after_s: what the server asked for, in seconds; it counts where it is longer.
     """
-    if entry.attempt >= policy.tries or not is_transient(reason, status):
+    tries = entry.attempt - entry.attempts_before
+    if tries >= policy.tries or not is_transient(reason, status):
         return None
-    delay = FIRST_DELAY * GROWTH ** (entry.attempt - 1)
+    delay = FIRST_DELAY * GROWTH ** (tries - 1)
     draw = int(ids.hash_id("jitter", entry.entry_id, str(entry.attempt))[:8], 16) / 0xFFFFFFFF
     delay *= 1 - JITTER + 2 * JITTER * draw
     return now + max(delay, dt.timedelta(seconds=retry_after_s or 0))
@@ -143,6 +144,7 @@ def next_visit(
         again,
         origin=Origin.REVISIT,
         attempt=1,
+        attempts_before=0,
         revisit_no=entry.revisit_no + 1,
         etag=validators.etag if validators else None,
         last_modified=validators.last_modified if validators else None,

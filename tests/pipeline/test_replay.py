@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.replay import Replayed, forget_held, read_since, replay, take_held
+from pipeline.held import forget_held, take_held
+from pipeline.replay import Replayed, read_since, replay
 from pipeline.state import FILE_NAME, State
 from schemas import codec, ids
 from schemas.enums import BodyPolicy, Change, Origin, OutcomeKind, Reason, Source, Stage
