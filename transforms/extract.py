@@ -94,10 +94,8 @@ def extract(page: Page, profile: SiteProfile = _NO_PROFILE) -> Article | Failed:
     if len(said.body) > HIDDEN_MUCH_MORE * sum(map(len, found)):
         found = paragraphs.of_either(said.body)
     body = boilerplate.cleaned(found, known)
-    if not body:
-        return Failed(Reason.NO_TEXT, "no article found on the page")
-    if missing.is_error_page(said.title or "", page.entry.title, body):
-        return Failed(Reason.NO_TEXT, "an error page that was sent with status 200")
+    if not body or missing.is_error_page(said.title or "", page.entry.title, body):
+        return Failed(Reason.NO_TEXT, "an error page sent as a page" if body else "no article found on the page")
     return _article(page, profile, said, body, pictured, signed=found[-1:])
 
 

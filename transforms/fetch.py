@@ -89,8 +89,8 @@ class FetchPages(beam.PTransform):
     """`request_for`, a download, and `page_of`, over a PCollection of `Entry`.
 
     Main output `pages`: Page, in the order of the entries of a bundle. Tags: `validators`: Validators of each page that
-    was had; `outcomes`: Outcome, for entries without page and content (failed, to be tried again, or dead) and, deferred
-    (over_cap, in_flight; at once again), for those whose turn did not come; `dead_letters`: DeadLetter.
+    was had; `outcomes`: Outcome, for entries without page and content (failed, to be tried again, or dead) and,
+    deferred (over_cap, in_flight; at once again), for those whose turn did not come; `dead_letters`: DeadLetter.
 
     Args:
         downloads: the process's downloads.

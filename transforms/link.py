@@ -309,7 +309,7 @@ class _LinkCopy(beam.DoFn):
         self._memory = self._shared_memory.get()
         self._indexes = self._shared_indexes.get()
 
-    def process(  # noqa: PLR0917  # Beam's way of handing over state
+    def process(
         self,
         keyed: tuple[str, Capture],
         version: Any = beam.DoFn.StateParam(VERSION),  # noqa: B008  # Beam's way of declaring state
