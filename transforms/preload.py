@@ -6,4 +6,4 @@ import logging
 logging.basicConfig(level=logging.ERROR)
 
 from transforms import extract  # noqa: E402, F401  # after the line above: importing is what warns
-from transforms.text import feeds  # noqa: E402, F401
+from transforms.feeds import back, reading  # noqa: E402, F401

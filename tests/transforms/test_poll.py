@@ -20,9 +20,10 @@ from transforms.coders import RecordCoder
 from transforms.feeds.identity import fingerprint
 from transforms.feeds.output import PollResult
 from transforms.feeds.reading import FeedReading
-from transforms.poll import GONE_REMEMBERED, PollFeeds, needs_reading
+from transforms.poll import GONE_REMEMBERED, PollFeeds, needs_reading, scheduled
 from transforms.poll import poll as judge
 from transforms.pool import Pool, TaskFailed
+from transforms.schedule import Limits, Rule
 from transforms.shared import Shared
 from transforms.text.feeds import ParsedEntry, ParsedFeed
 from transforms.web.downloads import Downloads
@@ -283,6 +284,64 @@ def test_what_left_the_feed_is_remembered_up_to_a_bound() -> None:
         state = look([entry(str(number)) for number in range(start, start + 100)], state).state
     assert len(state.fingerprints) == GONE_REMEMBERED + 100
     assert [one.guid for one in look([entry("old", "old")], state).entries] == ["old"]
+
+
+# ── the schedule ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def at(hours: float, result: PollResult, answer: Response | Failure, before: PollState, **how: Any) -> PollResult:
+    options: dict[str, Any] = {"limits": Limits(), "chance": lambda: 0.5} | how
+    return scheduled(result, due(before), answer, None, now=AT + dt.timedelta(hours=hours), **options)
+
+
+def test_quiet_polls_are_counted_in_the_next_row_and_a_day_has_one() -> None:
+    answer = response(b"<rss/>")
+    state = at(0, poll(due(), answer, ParsedFeed(entries=(entry("a"),))), answer, PollState(feed_id="f")).state
+    told = []
+    for hour in range(1, 31):
+        result = at(hour, poll(due(state), response(b"", status=304)), response(b"", status=304), state)
+        state = result.state
+        assert state.due_at
+        if result.is_told:
+            told.append((hour, result.poll.quiet_polls, result.poll.interval_rule))
+    assert told == [(24, 23, Rule.QUIET)]
+    assert state.quiet_polls == 6
+    failure = Failure(request_url=FEED.url, reason=Reason.DNS, detail="", observed_at=AT)
+    failed = at(31, poll(due(state), failure), failure, state)
+    assert (failed.is_told, failed.poll.quiet_polls, failed.state.failure_weight) == (True, 6, 0.25)
+    again = at(32, poll(due(failed.state), response(b"", status=304)), response(b"", status=304), failed.state)
+    assert again.is_told  # it is well again
+
+
+def test_a_single_run_has_a_row_for_every_poll_and_no_next_one() -> None:
+    answer = response(b"<rss/>")
+    state = poll(due(), answer, ParsedFeed(entries=(entry("a"),))).state
+    result = at(1, poll(due(state), answer), answer, state, limits=None)
+    assert (result.is_told, result.poll.interval_rule, result.poll.next_interval_s) == (True, Rule.ONCE, None)
+    assert result.state.due_at is None
+
+
+def test_a_distrusted_answer_is_read_though_it_is_the_same() -> None:
+    answer = response(b"<rss/>", etag='"1"')
+    state = poll(due(), answer, ParsedFeed(entries=(entry("a"),))).state
+    result = at(1, poll(due(state), answer), answer, state, chance=lambda: 0.001)
+    assert result.state.is_distrusted
+    assert needs_reading(result.state, answer)
+    assert not at(1, poll(due(state), answer), answer, state).state.is_distrusted
+
+
+def test_a_moved_feed_is_asked_for_where_it_moved(downloads: Shared[Downloads], pool: Shared[Pool]) -> None:
+    moved = dataclasses.replace(PollState(feed_id=FEED.feed_id), url="https://example.org/new", etag='"1"')
+    fake = FakeDownloads({})
+    downloads.put(fake)  # type: ignore[arg-type]  # a stand-in with the same methods
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        _ = (
+            pipeline
+            | "Due" >> beam.Create([due(moved)], reshuffle=False).with_output_types(FeedDue)
+            | "Poll" >> PollFeeds(downloads, pool, deadline_s=1.0, limits=Limits())
+        )
+    (request,) = fake.requests.values()
+    assert (request.url, request.etag) == ("https://reader:secret@example.org/new", '"1"')
 
 
 # ── properties ─────────────────────────────────────────────────────────────────────────────────────────────────────

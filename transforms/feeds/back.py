@@ -43,7 +43,7 @@ class Step:
     back: ReadBack | None  # what is left to do; None when it is over
 
 
-def start(before: PollState, feed: ParsedFeed, url: str, resume_at: dt.datetime) -> ReadBack:
+def start(before: PollState, feed: ParsedFeed, url: str, resume_at: dt.datetime) -> ReadBack | None:
     """Where to begin after a gap.
 
     Args:
@@ -52,19 +52,19 @@ def start(before: PollState, feed: ParsedFeed, url: str, resume_at: dt.datetime)
         url: where that was read.
         resume_at: when the feed itself is due again.
     """
-    named = [address for address in (feed.archive_url, feed.sitemap_url) if address]
-    guessed = () if named else tuple(urljoin(url, path) for path in WELL_KNOWN)
+    named = _of_site(url, [address for address in (feed.archive_url, feed.sitemap_url) if address])
     marks = last_shown(before)[-LANDMARKS:]
     links = Counter(link_in(seen.alias) for seen in last_shown(before))
     unshared = sorted({link_in(seen.alias) for seen in marks if seen.alias and links[link_in(seen.alias)] == 1})
-    return ReadBack(
-        urls=_of_site(url, [*named, *guessed]),
+    plan = ReadBack(
+        urls=named or tuple(urljoin(url, path) for path in WELL_KNOWN),
         until=(*(seen.entry_key for seen in marks), *unshared),
         newest_at=before.newest_at,
         documents_left=DOCUMENTS,
         entries_left=ENTRIES,
         resume_at=resume_at,
     )
+    return _going_on(plan)
 
 
 def parse_archive(body: bytes, content_type: str | None, url: str) -> ParsedFeed:

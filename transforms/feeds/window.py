@@ -59,9 +59,10 @@ def compare(state: PollState, window: Window) -> tuple[bool, int]:
         return False, 0
     if len(stayed) in {len(before), len(shown)}:
         return False, state.slides
-    ends = (set(before[: len(stayed)]), set(before[-len(stayed) :]))
-    is_as_long = abs(len(shown) - len(before)) <= _tolerance(len(before))
-    if is_as_long and stayed in ends:
+    tolerance = _tolerance(len(before))
+    reach = len(stayed) + tolerance  # one may have been withdrawn from among them
+    is_at_end = stayed.issubset(before[:reach]) or stayed.issubset(before[-reach:])
+    if is_at_end and abs(len(shown) - len(before)) <= tolerance:
         return False, min(state.slides + (len(stayed) >= LEAST_STAYED), SLIDES_LIMIT)
     return False, state.slides // 2
 

@@ -1,4 +1,4 @@
-"""Feeds whose guids, links, dates or texts do not keep still: each entry leaves once, and once more if it was edited."""
+"""Feeds whose guids, links, dates or texts do not keep still: an entry leaves once, and once more if it was edited."""
 
 import datetime as dt
 from collections.abc import Callable, Sequence
