@@ -164,6 +164,7 @@ def untouched() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     root.handlers.clear()  # so that pytest's own are not closed
+    logging.captureWarnings(capture=False)  # a command that an earlier test called has turned it on
     yield
     root.handlers[:], root.level = handlers, level
     logging.captureWarnings(capture=False)
