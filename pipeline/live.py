@@ -8,6 +8,7 @@ sleeps until the next feed or entry is due.
 
 import copy
 import datetime as dt
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -23,6 +24,7 @@ from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 
 from pipeline.deliver import FINISH_S, FLUSH_S, MAX_ROWS, Deliverer
 from pipeline.graph import Parts, Work, build
+from pipeline.maintain import Task, maintain, maintain_due
 from pipeline.memory import StateMemory
 from pipeline.metrics import Metrics
 from pipeline.sinks.base import Sink
@@ -43,6 +45,7 @@ MAX_FEEDS = 200  # polled in one cycle
 MAX_PAGES = 200  # taken up in one cycle
 LEAST_OF_HOST = 4  # of those, of one host
 SHORTEST_SLEEP_S, LONGEST_SLEEP_S = 0.05, 5.0  # between two turns of a loop with nothing due: feed lists are looked at
+HOUSEKEEPING_LOOK = dt.timedelta(minutes=1)
 CYCLE_TRIES = 5  # cycles in a row that may fail by a fault of our own before the run gives up
 DEADLINE_S = 1.0  # a cycle waits this long for polls, and again for pages
 
@@ -318,11 +321,13 @@ def run_always(
     metrics = metrics or Metrics(clock)
     engine = _Engine(folder, sinks, settings, metrics, clock)
     loop = _Loop(engine, source, settings, clock)
+    housekeeper = _Housekeeper(folder, clock)
     failures = 0
     try:
         while not wait(0) and (until is None or clock() < until):
             try:
                 pause_s = loop.turn()
+                housekeeper.look()
                 failures = 0
             except Exception as error:  # whatever it is, nothing of the cycle was committed
                 failures += 1
@@ -337,6 +342,38 @@ def run_always(
     finally:
         failed = engine.close(FINISH_S)
     return failed
+
+
+class _Housekeeper:
+    """Maintains the data directory beside the run, when it is due, in a thread of its own."""
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._look_at = clock()
+        self._thread: threading.Thread | None = None
+
+    def look(self) -> None:
+        """Begin what is due, if nothing is under way; cheap, and looks once a minute."""
+        now = self._clock()
+        if now < self._look_at or (self._thread and self._thread.is_alive()):
+            return
+        self._look_at = now + HOUSEKEEPING_LOOK
+        due = maintain_due(self._folder, now)
+        if due:
+            # Whatever it is doing when the process ends is done next time.
+            self._thread = threading.Thread(target=self._maintain, args=(due,), name="housekeeping", daemon=True)
+            self._thread.start()
+
+    def _maintain(self, due: frozenset[Task]) -> None:
+        try:
+            report = maintain(self._folder, due, clock=self._clock)
+        except Exception as error:  # noqa: BLE001  # it is tried again when it is due again; the run goes on
+            log.warning("maintenance_failed", error=str(error))
+            return
+        for message in report.failed.values():
+            log.warning("maintenance_failed", error=message)
+        log.info("maintained", tasks=sorted(due))
 
 
 class _Loop:
