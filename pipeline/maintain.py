@@ -35,7 +35,7 @@ SKETCH_TTL = link.WINDOW + dt.timedelta(days=7)  # after it was observed; a week
 CAPTURES_KEPT = revise.KNOWN_LIMIT  # of one article, the newest: revise asks for no more
 
 BATCH = 1_000  # rows looked at between two looks at the clock
-SKETCHES_AT_ONCE = 100  # forgotten in one transaction, each with up to 64 postings: some 10 ms
+SKETCHES_AT_ONCE = 25  # forgotten in one transaction, each with up to 64 postings: 20 ms (benchmarks/maintenance.py)
 PAGES_AT_ONCE = 250  # of 4 KiB, given back in one transaction
 FREE_SHARE = 0.1  # of the file that may be free pages: the next rows go there
 PAUSE_S = 0.02  # between two transactions, for others that wait to write
@@ -305,7 +305,8 @@ class _Database:
                 lock.release()
             return
         while self.number("PRAGMA freelist_count") > FREE_SHARE * self.number("PRAGMA page_count"):
-            self._db.execute(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})").fetchall()
+            # A script runs to its end; `execute` stops after the first page.
+            self._db.executescript(f"PRAGMA incremental_vacuum({PAGES_AT_ONCE})")
             yield 0
 
     def checkpoint(self) -> None:

@@ -3,10 +3,10 @@
 What comes back: the feeds with their settings, what revise knows of captures, what link knows of texts and lineages.
 So the next run writes no row twice that says nothing new, `judged_seq` goes on counting up, and copies are found.
 
-What the warehouse does not hold is lost: user names and passwords in the feeds' addresses, the list kept by `wirebeam
-feeds`, the entries that waited for another attempt, rows that no sink had yet, and poll's memory of entries. The next
-poll therefore takes every entry that a feed still shows for new: their pages are fetched again, and end as unchanged,
-which the ledger then holds beside their first outcome.
+The list kept by `wirebeam feeds` is taken over from the old file, if that can be read. What the warehouse does not hold
+is lost: user names and passwords in other feeds' addresses, the entries that waited for another attempt, rows that no
+sink had yet, and poll's memory of entries. The next poll therefore takes every entry that a feed still shows for new:
+their pages are fetched again, and end as unchanged, which the ledger then holds beside their first outcome.
 
 The new file appears whole or not at all.
 """
@@ -28,6 +28,8 @@ import msgspec
 
 from pipeline import warehouse
 from pipeline.data_directory import RunnerLock, warehouse_of
+from pipeline.feed_store import add_feeds, feed_list
+from pipeline.feedlist import FeedSetting
 from pipeline.maintain import ARTICLE_TTL, SKETCH_TTL
 from pipeline.state import FILE_NAME, State
 from schemas import codec
@@ -127,6 +129,8 @@ def rebuild_state(folder: Path, *, is_forced: bool = False, clock: Clock = utc_n
             shutil.rmtree(unfinished, ignore_errors=True)
             unfinished.mkdir()
             counts = _fill(unfinished, connection, place, clock())
+            if added := _added_feeds(folder):
+                add_feeds(unfinished, added, clock())
             put_aside, undelivered = _put_aside(folder, clock())
             (unfinished / FILE_NAME).rename(folder / FILE_NAME)
             unfinished.rmdir()
@@ -140,6 +144,14 @@ def rebuild_state(folder: Path, *, is_forced: bool = False, clock: Clock = utc_n
         put_aside=put_aside,
         undelivered=undelivered,
     )
+
+
+def _added_feeds(folder: Path) -> list[FeedSetting]:
+    """The feeds that were added by command, credentials included: they stand in the old state.db only."""
+    try:
+        return [stored.setting for stored in feed_list(folder)]
+    except (sqlite3.Error, msgspec.DecodeError):
+        return []  # it is damaged, hence the rebuilding
 
 
 def _fill(

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from pipeline import warehouse
 from pipeline.cli.main import app
 from pipeline.data_directory import DataDirectoryError, RunnerLock, warehouse_of
+from pipeline.feed_store import add_feeds, feed_list
+from pipeline.feedlist import read_feeds
 from pipeline.maintain import ARTICLE_TTL, SKETCH_TTL
 from pipeline.memory import StateMemory
 from pipeline.newsroom import Newsroom
@@ -173,6 +175,14 @@ def test_the_old_file_is_put_aside_and_only_when_asked(tmp_path: Path) -> None:
     assert rebuilt.put_aside is not None
     with sqlite3.connect(rebuilt.put_aside) as database:
         assert database.execute("SELECT count(*) FROM outbox").fetchone() == (rebuilt.undelivered,)
+
+
+def test_feeds_added_by_command_are_taken_over_with_their_credentials(tmp_path: Path) -> None:
+    publish(tmp_path, capture("a", NOW, TEXT))
+    (setting,) = read_feeds(["https://user:secret@outlet.example/feed"], valid_from=NOW).feeds
+    add_feeds(tmp_path, [setting], NOW)
+    rebuild_state(tmp_path, is_forced=True)
+    assert [stored.setting for stored in feed_list(tmp_path)] == [setting]
 
 
 def test_a_damaged_file_is_put_aside_too(tmp_path: Path) -> None:
