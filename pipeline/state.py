@@ -40,8 +40,9 @@ CREATE TABLE feeds (feed_id TEXT PRIMARY KEY, request_url TEXT NOT NULL, feed BL
     due_at INTEGER NOT NULL DEFAULT 0, is_active INTEGER NOT NULL DEFAULT 1) WITHOUT ROWID;
 CREATE INDEX feeds_due ON feeds (due_at) WHERE is_active;
 CREATE TABLE queue (entry_id TEXT PRIMARY KEY, host TEXT NOT NULL, due_at INTEGER NOT NULL,
-    is_revisit INTEGER NOT NULL, entry BLOB NOT NULL);
+    is_revisit INTEGER NOT NULL, entry BLOB NOT NULL, url TEXT NOT NULL DEFAULT '');
 CREATE INDEX queue_due ON queue (due_at);
+CREATE INDEX queue_revisits ON queue (url) WHERE is_revisit;
 CREATE TABLE replays (entry_id TEXT PRIMARY KEY, kind TEXT NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE captures (capture_id TEXT PRIMARY KEY, article_id TEXT NOT NULL, observed_at INTEGER NOT NULL,
     known BLOB NOT NULL) WITHOUT ROWID;
@@ -243,9 +244,14 @@ class State:
                 "DELETE FROM queue WHERE entry_id = ?",
                 [(entry_id,) for entry_id in entries if entry_id not in waiting],
             )
+            # A page that has changed again is revisited at its new age, and not at the old one too.
+            self._db.executemany(
+                "DELETE FROM queue WHERE is_revisit AND url = ?",
+                [(entry.url,) for entry, _ in waiting.values() if entry.origin is Origin.REVISIT],
+            )
             self._db.executemany(
                 """
-                INSERT INTO queue VALUES (?, ?, ?, ?, ?)
+                INSERT INTO queue VALUES (?, ?, ?, ?, ?, ?)
                 ON CONFLICT (entry_id) DO UPDATE SET due_at = excluded.due_at, entry = excluded.entry
                 """,
                 [
@@ -255,6 +261,7 @@ class State:
                         ids.micros(due_at),
                         entry.origin is Origin.REVISIT,
                         codec.encode(entry),
+                        entry.url,
                     )
                     for entry, due_at in waiting.values()
                 ],

@@ -341,8 +341,11 @@ def _moment(outcome: Outcome) -> tuple[dt.datetime, int]:
 
 def _due(queued: Queued, now: dt.datetime) -> str:
     when = "now" if queued.due_at <= now else f"at {_time(queued.due_at)}"
-    words = {Origin.REVISIT: "a revisit", Origin.REPLAY: "a replay"}.get(queued.entry.origin, "an attempt")
-    return f"({words}, number {queued.entry.attempt}, is due {when})"
+    entry = queued.entry
+    if entry.origin is Origin.REVISIT:
+        return f"(revisit {entry.revisit_no} is due {when})"
+    words = "replay" if entry.origin is Origin.REPLAY else "attempt"
+    return f"({words} {entry.attempt} is due {when})"
 
 
 def _time(moment: dt.datetime) -> str:
@@ -381,6 +384,8 @@ def _seen(ledger: Ledger, item: _Item, feeds: Mapping[str, Feed]) -> Iterable[St
         first.setdefault(outcome.entry_id, (outcome.decided_at, outcome.feed_id or "", outcome.origin))
     for entry in (one.entry for one in item.queued):
         first.setdefault(entry.entry_id, (entry.observed_at, entry.feed_id or "", entry.origin))
+    # A revisit or a retry is a further look at a page, and no sight of it in a feed.
+    first = {entry_id: seen for entry_id, seen in first.items() if seen[2] not in {Origin.REVISIT, Origin.RETRY}}
     told: set[str] = set()
     for entry_id, (until, feed_id, origin) in sorted(first.items(), key=lambda one: one[1][0]):
         polls = ledger.rows(

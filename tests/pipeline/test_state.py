@@ -15,6 +15,7 @@ from schemas import ids
 from schemas.enums import Origin, OutcomeKind, Reason, Stage
 from schemas.records import DeadLetter, Entry, Feed, Outcome, PollState
 from transforms import outcomes
+from transforms.visits import Policy
 from transforms.write import Gathered
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
@@ -146,6 +147,26 @@ def test_the_queue_takes_turns_between_hosts(state: State) -> None:
     taken = [one.entry_id for one in state.entries_due(NOW, limit=4, per_host=3)]
     assert taken == ["s0", "q0", "s1", "q1"]
     assert [one.entry_id for one in state.entries_due(NOW, limit=100, per_host=3)].count("s3") == 0
+
+
+def test_a_page_has_one_revisit_ahead_however_often_it_changes(state: State) -> None:
+    published = replace(failed(entry("a"), Reason.TIMEOUT), outcome=OutcomeKind.PUBLISHED, reason=None)
+    for name, later in (("a", dt.timedelta()), ("b", dt.timedelta(hours=1))):
+        one = replace(entry(name), url="https://outlet.example/page")
+        outcome = replace(published, entry_id=name, url=one.url)
+        state.commit([], gathered(one, outcome), NOW + later, Policy(revisits=(dt.timedelta(hours=3),)))
+    assert queued(state, NOW + dt.timedelta(hours=3)) == []
+    assert len(queued(state, NOW + dt.timedelta(hours=4))) == 1
+
+
+def test_revisits_never_crowd_out_what_is_new(state: State) -> None:
+    revisits = [replace(entry(f"r{n}"), origin=Origin.REVISIT) for n in range(20)]
+    fresh = [entry(f"n{n}") for n in range(20)]
+    waiting = [failed(one, Reason.OVER_CAP, is_terminal=False) for one in revisits + fresh]
+    state.commit([], gathered(*revisits, *fresh, *waiting), NOW)
+    assert [one.entry_id for one in state.entries_due(NOW, 100, 8)] == [f"n{n}" for n in range(8)]
+    state.commit(fresh, gathered(*(failed(one, Reason.NOT_FOUND) for one in fresh)), NOW)
+    assert [one.entry_id for one in state.entries_due(NOW, 100, 8)] == ["r0", "r1"]
 
 
 def test_a_feed_gets_a_row_when_its_settings_change_and_keeps_its_memory(state: State) -> None:

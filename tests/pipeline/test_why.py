@@ -198,7 +198,7 @@ def test_an_entry_that_waits_says_why_and_until_when(state: State, tmp_path: Pat
         (attempt,) = words(answer, StepKind.ATTEMPT)
         assert attempt.startswith("attempt 1, fetch: put off: the answer took too long - not finished in 20 s;")
         assert attempt.endswith("next attempt at 2026-03-01 12:30:00 UTC")
-        assert words(answer, StepKind.WAITING) == ["an attempt, number 2, is due at 2026-03-01 12:30:00 UTC"]
+        assert words(answer, StepKind.WAITING) == ["attempt 2 is due at 2026-03-01 12:30:00 UTC"]
 
 
 def test_an_entry_that_no_attempt_was_made_at_is_known(state: State, tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_an_entry_that_no_attempt_was_made_at_is_known(state: State, tmp_path: P
         outcomes.of_entry(one, Stage.FETCH, OutcomeKind.DEFERRED, NOW, is_terminal=False, reason=Reason.OVER_CAP),
     )
     answer = ask(tmp_path, "http://outlet.example/news/bridge")
-    assert words(answer, StepKind.WAITING) == ["an attempt, number 1, is due now"]
+    assert words(answer, StepKind.WAITING) == ["attempt 1 is due now"]
 
 
 def test_a_dead_letter_is_part_of_the_story(state: State, tmp_path: Path) -> None:
