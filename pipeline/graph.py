@@ -70,8 +70,8 @@ class Parts:
     clock: Clock = utc_now
 
 
-def build(root: beam.Pipeline, parts: Parts) -> None:
-    """Join the stages under `root`. No side effects."""
+def build(root: beam.Pipeline, parts: Parts, *, ends_after_poll: bool = False) -> None:
+    """Join the stages under `root`: all of them, or poll alone. No side effects."""
     work = root | "TakeWork" >> TakeWork(parts.work)
     polled = work.feeds | "Poll" >> PollFeeds(
         downloads=parts.downloads,
@@ -81,6 +81,15 @@ def build(root: beam.Pipeline, parts: Parts) -> None:
         limits=parts.limits,
         clock=parts.clock,
     )
+    _gather(
+        parts.gathered,
+        ("GatherPolls", polled.polls),
+        ("GatherPollStates", polled.states),
+        ("GatherPollDeadLetters", polled.dead_letters),
+        ("GatherEntries", polled.entries),
+    )
+    if ends_after_poll:
+        return
     entries = (work.entries, polled.entries) | "FlattenEntries" >> beam.Flatten()
     fetched = entries | "Fetch" >> FetchPages(
         downloads=parts.downloads,
@@ -96,11 +105,8 @@ def build(root: beam.Pipeline, parts: Parts) -> None:
     linked = revised.captures | "Link" >> LinkCopies(memory=parts.copies, clock=parts.clock)
     tagged = linked.captures | "Tag" >> TagEntities(tagger=parts.tagger, clock=parts.clock)
     published = tagged.captures | "Publish" >> PublishCaptures(clock=parts.clock)
-    for label, produced in (
-        ("GatherPolls", polled.polls),
-        ("GatherPollStates", polled.states),
-        ("GatherPollDeadLetters", polled.dead_letters),
-        ("GatherEntries", polled.entries),
+    _gather(
+        parts.gathered,
         ("GatherValidators", fetched.validators),
         ("GatherFetchOutcomes", fetched.outcomes),
         ("GatherFetchDeadLetters", fetched.dead_letters),
@@ -119,8 +125,12 @@ def build(root: beam.Pipeline, parts: Parts) -> None:
         ("GatherTagDeadLetters", tagged.dead_letters),
         ("GatherArticles", published.articles),
         ("GatherPublishOutcomes", published.outcomes),
-    ):
-        produced | label >> GatherRecords(parts.gathered)
+    )
+
+
+def _gather(into: Shared[Gathered], *outputs: tuple[str, Any]) -> None:
+    for label, produced in outputs:
+        produced | label >> GatherRecords(into)
 
 
 @dataclass

@@ -151,6 +151,8 @@ class Ledger:
         waiting: dict[str, list[tuple[int, object]]] = {}
         if self.state:
             for seq, table, row in self.state.execute("SELECT seq, tab, row FROM outbox ORDER BY seq"):
+                if table not in TABLES:
+                    continue  # entries that `wirebeam poll` hands on
                 waiting.setdefault(table, []).append((seq, codec.decode(row, TABLES[table].record)))
         return waiting
 

@@ -59,11 +59,11 @@ class Cycle:
     The pipeline's proto is kept: building it anew for every cycle costs three times as much as running it.
     """
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, *, ends_after_poll: bool = False) -> None:
         self._parts = parts
         self._options = PipelineOptions([])
         pipeline = beam.Pipeline(runner=FnApiRunner(), options=self._options)
-        build(pipeline, parts)
+        build(pipeline, parts, ends_after_poll=ends_after_poll)
         self._proto = pipeline.to_runner_api(default_environment=EmbeddedPythonEnvironment.default())
 
     def run(self, work: Work) -> Gathered:
@@ -137,6 +137,7 @@ class Settings:
         flush_s: seconds that rows wait for others to join their delivery.
         outbox_limit: rows that a sink may lack before the run takes up no more work.
         workers: processes of the pool; 0 for one per core.
+        ends_after_poll: hand the entries on to the sinks, and do nothing else with them.
     """
 
     http: HttpConfig
@@ -146,6 +147,7 @@ class Settings:
     flush_s: float = FLUSH_S
     outbox_limit: int = 1_000_000
     workers: int = 0
+    ends_after_poll: bool = False
 
 
 class FeedSource(Protocol):
@@ -199,12 +201,15 @@ class _Engine:
                 deadline_s=DEADLINE_S,
                 max_pages=MAX_PAGES,
                 clock=clock,
-            )
+            ),
+            ends_after_poll=settings.ends_after_poll,
         )
         self._deliverer = Deliverer(folder, sinks, metrics, flush_s=settings.flush_s, clock=clock)
 
     def entries_due(self) -> list[Entry]:
         """The queued entries for the next cycle."""
+        if self._settings.ends_after_poll:
+            return []
         return self.state.entries_due(self._clock(), MAX_PAGES, self._max_of_host)
 
     def run_cycle(self, feeds: Sequence[FeedDue], entries: Sequence[Entry]) -> tuple[Gathered, list[Outcome]]:
@@ -214,7 +219,11 @@ class _Engine:
         to_fetch, held = self.state.take_held(entries)
         gathered = self._cycle.run(Work(feeds=feeds, entries=to_fetch, pages=held.pages, captures=held.captures))
         ran = time.monotonic()
-        ledger = self.state.commit(entries, gathered, self._clock(), self._settings.policy)
+        ledger: list[Outcome] = []
+        if self._settings.ends_after_poll:
+            self.state.hand_on(gathered)
+        else:
+            ledger = self.state.commit(entries, gathered, self._clock(), self._settings.policy)
         self.metrics.committed(time.monotonic() - ran)
         self.metrics.cycle(gathered, ledger, ran - started, taken=entries)
         self.metrics.queue(self.state.queue_length())
@@ -397,7 +406,7 @@ class _Loop:
         if feeds or entries:
             self._engine.run_cycle(feeds, entries)
             return 0.0
-        due_at = self._engine.state.next_due()
+        due_at = self._engine.state.next_due(with_queue=not self._settings.ends_after_poll)
         if due_at is None:
             return LONGEST_SLEEP_S
         return min(max((due_at - now).total_seconds(), SHORTEST_SLEEP_S), LONGEST_SLEEP_S)

@@ -20,8 +20,8 @@ from pipeline.held import Held, forget_held, take_held
 from schemas import codec, ids
 from schemas.enums import Origin, OutcomeKind, Reason, Stage
 from schemas.memory import KnownCapture, Lineage, Sketch
-from schemas.records import DeadLetter, Entry, Feed, FeedDue, Outcome, PollState, Revision, Validators
-from schemas.tables import TABLE_OF, TABLES, time_of
+from schemas.records import DeadLetter, Entry, Feed, FeedDue, Outcome, Poll, PollState, Revision, Validators
+from schemas.tables import ROWS, TABLE_OF, TABLES, time_of
 from transforms import outcomes
 from transforms.copies.index import POSTED, POSTINGS
 from transforms.copies.sketch import shingles_of
@@ -163,13 +163,15 @@ class State:
                 [(ids.micros(due_at), feed_id) for feed_id, due_at in times.items()],
             )
 
-    def next_due(self) -> dt.datetime | None:
-        """When the next feed or entry is due; None if there is none."""
+    def next_due(self, *, with_queue: bool = True) -> dt.datetime | None:
+        """When the next feed is due, or the next entry in the queue; None if there is none."""
         row = self._db.execute(
             """
             SELECT min(due_at) FROM (
-                SELECT min(due_at) AS due_at FROM feeds WHERE is_active UNION ALL SELECT min(due_at) FROM queue)
-            """
+                SELECT min(due_at) AS due_at FROM feeds WHERE is_active
+                UNION ALL SELECT min(due_at) FROM queue WHERE ?)
+            """,
+            (with_queue,),
         ).fetchone()
         return None if row[0] is None else ids.EPOCH + row[0] * ids.MICROSECOND
 
@@ -230,16 +232,11 @@ class State:
         # What died behind revise leaves no trace there: put back, it must be as new as it was.
         died = {outcome.capture_id for outcome in ledger if outcome.outcome is OutcomeKind.DEAD} - {None}
         rows: list[Any] = []
-        for kind in TABLE_OF:
-            rows += gathered.of(kind) if kind not in {Outcome, Revision} else []
+        for table in TABLES.values():
+            rows += gathered.of(table.record) if table.record not in {Outcome, Revision} else []
         rows += [*ledger, *(each for each in gathered.of(Revision) if each.capture_id not in died)]
         with self._transaction():
-            for poll_state in gathered.of(PollState):
-                due_at = ids.micros(poll_state.due_at) if poll_state.due_at else 0
-                self._db.execute(
-                    "UPDATE feeds SET state = ?, due_at = ? WHERE feed_id = ?",
-                    (codec.encode(poll_state), due_at, poll_state.feed_id),
-                )
+            self._remember_polls(gathered.of(PollState))
             self._db.executemany(
                 "DELETE FROM queue WHERE entry_id = ?",
                 [(entry_id,) for entry_id in entries if entry_id not in waiting],
@@ -273,12 +270,18 @@ class State:
             self._put_outbox(rows + letters)
         return ledger
 
+    def hand_on(self, gathered: Gathered) -> None:
+        """The commit of a run that ends after poll: its entries go to the outbox, and no stage here waits for them."""
+        with self._transaction():
+            self._remember_polls(gathered.of(PollState))
+            self._put_outbox([*gathered.of(Poll), *gathered.of(DeadLetter), *gathered.of(Entry)])
+
     # ── the outbox ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def outbox(self, after: int, limit: int) -> list[OutboxRow]:
         """The next rows behind sequence number `after`, at most `limit`, in sequence."""
         rows = self._db.execute("SELECT seq, tab, row FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
-        return [OutboxRow(seq, table, codec.decode(row, TABLES[table].record)) for seq, table, row in rows]
+        return [OutboxRow(seq, table, codec.decode(row, ROWS[table].record)) for seq, table, row in rows]
 
     def outbox_length(self) -> int:
         """How many rows at least one sink lacks; no row is ever taken out of the middle."""
@@ -336,6 +339,12 @@ class State:
     def _put_outbox(self, rows: Iterable[object]) -> None:
         self._db.executemany(
             "INSERT INTO outbox (tab, row) VALUES (?, ?)", [(TABLE_OF[type(row)], codec.encode(row)) for row in rows]
+        )
+
+    def _remember_polls(self, states: Iterable[PollState]) -> None:
+        self._db.executemany(
+            "UPDATE feeds SET state = ?, due_at = ? WHERE feed_id = ?",
+            [(codec.encode(state), ids.micros(state.due_at) if state.due_at else 0, state.feed_id) for state in states],
         )
 
     def _remember_captures(self, captures: Iterable[KnownCapture]) -> None:

@@ -20,7 +20,7 @@ import pyarrow as pa
 from pyiceberg import types as ice
 from pyiceberg.schema import Schema as IcebergSchema
 
-from schemas.records import Article, DeadLetter, Delivery, Feed, Link, Outcome, Poll, Revision
+from schemas.records import Article, DeadLetter, Delivery, Entry, Feed, Link, Outcome, Poll, Revision
 
 _JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 
@@ -47,7 +47,10 @@ TABLES: dict[str, Table] = {
         Table("dead_letters", DeadLetter, ("id",), "died_at"),
     )
 }
-TABLE_OF: dict[type[Any], str] = {table.record: table.name for table in TABLES.values()}
+# What `wirebeam poll` hands on: rows of a stream, and of no warehouse.
+ENTRIES = Table("entries", Entry, ("entry_id",), "observed_at")
+ROWS: dict[str, Table] = {**TABLES, ENTRIES.name: ENTRIES}  # all that an outbox may hold
+TABLE_OF: dict[type[Any], str] = {table.record: table.name for table in ROWS.values()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ def arrow_table(table: str, rows: Sequence[object], delivery: Delivery) -> pa.Ta
 
 def time_of(table: str, row: object) -> dt.datetime:
     """The event time of a row: the value of its table's time column."""
-    moment: dt.datetime = getattr(row, TABLES[table].time_column)
+    moment: dt.datetime = getattr(row, ROWS[table].time_column)
     return moment
 
 

@@ -25,6 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("run")(run_feeds.run)
+app.command("poll")(run_feeds.poll)
 app.command("sql")(sql.sql)
 app.command("demo")(demo.demo)
 app.command("schema")(schema.schema)

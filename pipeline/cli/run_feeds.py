@@ -25,72 +25,71 @@ if TYPE_CHECKING:
     from pipeline.live import FeedCount, Progress, RunReport, Settings
     from pipeline.sinks.base import Sink
     from transforms.schedule import Limits
+    from transforms.web.messages import HttpConfig
 
 
 INITIAL = re.compile(r"all|none|newest:([1-9]\d{0,5})")
 
 
+Feeds = Annotated[
+    list[str] | None,
+    typer.Argument(help="OPML, TOML or text files of feeds, or feed URLs; beside those of `wirebeam feeds add`."),
+]
+Data = Annotated[Path, typer.Option(help="Where state and warehouse are kept.")]
+AllowNet = Annotated[list[str] | None, typer.Option(help="A network (CIDR) that may be reached though it is private.")]
+Contact = Annotated[str | None, typer.Option(help="Mail or URL by which a site can reach you; part of the User-Agent.")]
+Initial = Annotated[str, typer.Option(help="What to take of a feed seen for the first time: all, none, or newest:N.")]
+Concurrency = Annotated[int, typer.Option(min=1, max=1000, help="Downloads in flight.")]
+HostDelay = Annotated[float, typer.Option(min=0.0, max=3600.0, help="Seconds between two requests to one host.")]
+StopAfter = Annotated[str | None, typer.Option("--for", help="Stop by itself after this time, e.g. 8h.")]
+MinInterval = Annotated[str, typer.Option(help="The shortest time between two polls of a feed.")]
+MaxInterval = Annotated[str, typer.Option(help="The longest time between two polls of a feed.")]
+Interval = Annotated[str | None, typer.Option(help="The same time between polls for every feed.")]
+Flush = Annotated[str, typer.Option(help="The longest that rows wait for others to join their delivery.")]
+OutboxLimit = Annotated[int, typer.Option(min=1, help="Rows that a sink may lack before polling pauses.")]
+MetricsAt = Annotated[str | None, typer.Option(help="Serve Prometheus metrics, /healthz and /readyz at HOST:PORT.")]
+Log = Annotated[LogForm, typer.Option(help="How events are written to standard error.")]
+
+A_MILLION = 1_000_000
+
+
 def run(
-    feeds: Annotated[
-        list[str] | None,
-        typer.Argument(help="OPML, TOML or text files of feeds, or feed URLs; beside those of `wirebeam feeds add`."),
-    ] = None,
+    feeds: Feeds = None,
     once: Annotated[bool, typer.Option("--once", help="Poll every feed once, bring everything home, and end.")] = False,
-    data: Annotated[Path, typer.Option(help="Where state and warehouse are kept.")] = Path("wirebeam-data"),
+    data: Data = Path("wirebeam-data"),
     sink: Annotated[
         list[str] | None,
         typer.Option(help="Where rows go, instead of the data directory's own warehouse: iceberg:DIR, jsonl:DIR."),
     ] = None,
-    allow_net: Annotated[
-        list[str] | None, typer.Option(help="A network (CIDR) that may be reached though it is private.")
-    ] = None,
-    contact: Annotated[
-        str | None, typer.Option(help="Mail or URL by which a site can reach you; part of the User-Agent.")
-    ] = None,
-    initial: Annotated[
-        str, typer.Option(help="What to take of a feed seen for the first time: all, none, or newest:N.")
-    ] = "all",
-    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Downloads in flight.")] = 32,
-    host_delay: Annotated[
-        float, typer.Option(min=0.0, max=3600.0, help="Seconds between two requests to one host.")
-    ] = 1.0,
-    stop_after: Annotated[str | None, typer.Option("--for", help="Stop by itself after this time, e.g. 8h.")] = None,
-    min_interval: Annotated[str, typer.Option(help="The shortest time between two polls of a feed.")] = "5m",
-    max_interval: Annotated[str, typer.Option(help="The longest time between two polls of a feed.")] = "6h",
-    interval: Annotated[str | None, typer.Option(help="The same time between polls for every feed.")] = None,
+    allow_net: AllowNet = None,
+    contact: Contact = None,
+    initial: Initial = "all",
+    concurrency: Concurrency = 32,
+    host_delay: HostDelay = 1.0,
+    stop_after: StopAfter = None,
+    min_interval: MinInterval = "5m",
+    max_interval: MaxInterval = "6h",
+    interval: Interval = None,
     revisit: Annotated[
         str, typer.Option(help="Ages at which a published page is looked at again; none for never.")
     ] = "3h,24h",
-    flush: Annotated[str, typer.Option(help="The longest that rows wait for others to join their delivery.")] = "30s",
-    outbox_limit: Annotated[
-        int, typer.Option(min=1, help="Rows that a sink may lack before polling pauses.")
-    ] = 1_000_000,
-    metrics: Annotated[
-        str | None, typer.Option(help="Serve Prometheus metrics, /healthz and /readyz at HOST:PORT.")
-    ] = None,
-    log: Annotated[LogForm, typer.Option(help="How events are written to standard error.")] = LogForm.CONSOLE,
+    flush: Flush = "30s",
+    outbox_limit: OutboxLimit = A_MILLION,
+    metrics: MetricsAt = None,
+    log: Log = LogForm.CONSOLE,
 ) -> None:
     """Poll feeds, fetch their pages, and write one row per article that is new or has changed.
 
     Runs until it is stopped (SIGTERM or Ctrl-C; a second one ends it at once and loses nothing), or once with --once.
     """
-    from pipeline.data_directory import DataDirectoryError, RunnerLock, warehouse_of
-    from pipeline.feed_source import FeedLists
+    from pipeline.data_directory import warehouse_of
     from pipeline.live import Settings
-    from pipeline.metrics import MetricsError
-    from pipeline.sinks import open_sink
-    from pipeline.sinks.base import SinkError
-    from pipeline.state import StateError
     from transforms.visits import SINGLE_RUN, Policy
-    from transforms.web.messages import HttpConfig
 
     configure(log)
     with _usage_errors():
-        http = HttpConfig(
-            contact=contact, allow_net=tuple(allow_net or ()), concurrency=concurrency, host_delay_s=host_delay
-        )
         settings = Settings(
-            http=http,
+            http=_http(contact, allow_net, concurrency, host_delay),
             initial=_newest(initial),
             limits=None if once else _limits(min_interval, max_interval, interval),
             policy=SINGLE_RUN if once else Policy(revisits=_ages(revisit)),
@@ -98,16 +97,76 @@ def run(
             outbox_limit=outbox_limit,
         )
         time_limit = parse_duration(stop_after) if stop_after else None
+    _run(feeds, data, sink or [f"iceberg:{warehouse_of(data)}"], settings, contact, metrics, time_limit)
+
+
+def poll(
+    feeds: Feeds = None,
+    to: Annotated[list[str] | None, typer.Option(help="Where entries go: jsonl:DIR.")] = None,
+    data: Data = Path("wirebeam-data"),
+    allow_net: AllowNet = None,
+    contact: Contact = None,
+    initial: Initial = "all",
+    concurrency: Concurrency = 32,
+    host_delay: HostDelay = 1.0,
+    stop_after: StopAfter = None,
+    min_interval: MinInterval = "5m",
+    max_interval: MaxInterval = "6h",
+    interval: Interval = None,
+    flush: Flush = "30s",
+    outbox_limit: OutboxLimit = A_MILLION,
+    metrics: MetricsAt = None,
+    log: Log = LogForm.CONSOLE,
+) -> None:
+    """Poll feeds as `run` does, and hand their new and changed entries on instead of fetching pages."""
+    from pipeline.live import Settings
+
+    configure(log)
+    if not to:
+        fail("--to is needed: where the entries go", USAGE)
+    with _usage_errors():
+        settings = Settings(
+            http=_http(contact, allow_net, concurrency, host_delay),
+            initial=_newest(initial),
+            limits=_limits(min_interval, max_interval, interval),
+            flush_s=parse_duration(flush).total_seconds(),
+            outbox_limit=outbox_limit,
+            ends_after_poll=True,
+        )
+        time_limit = parse_duration(stop_after) if stop_after else None
+    _run(feeds, data, to, settings, contact, metrics, time_limit)
+
+
+def _run(
+    feeds: list[str] | None,
+    data: Path,
+    uris: Sequence[str],
+    settings: "Settings",
+    contact: str | None,
+    address: str | None,
+    time_limit: "dt.timedelta | None",
+) -> None:
+    """Run once or always, as `settings` say; say what went wrong."""
+    from pipeline.data_directory import DataDirectoryError, RunnerLock
+    from pipeline.feed_source import FeedLists
+    from pipeline.metrics import MetricsError
+    from pipeline.sinks import open_sink
+    from pipeline.sinks.base import SinkError
+    from pipeline.state import StateError
+
+    is_once = settings.limits is None
     source = FeedLists(feeds or (), data)
-    _check_feeds(source, contact, may_be_empty=not once)
+    _check_feeds(source, contact, may_be_empty=not is_once)
     try:
         lock = RunnerLock(data)
-        sinks = [open_sink(uri) for uri in sink or [f"iceberg:{warehouse_of(data)}"]]
+        sinks = [open_sink(uri) for uri in uris]
+        if settings.ends_after_poll and not all(sink.takes_entries for sink in sinks):
+            fail("--to: a warehouse takes no entries; use jsonl:DIR", USAGE)
         with _stop_signals() as stop:
-            if once:
+            if is_once:
                 failed = _run_once(data, source, sinks, settings, stop)
             else:
-                failed = _run_always(data, source, sinks, settings, stop, metrics, time_limit)
+                failed = _run_always(data, source, sinks, settings, stop, address, time_limit)
         lock.release()
     except (DataDirectoryError, StateError, SinkError, MetricsError) as error:
         fail(str(error), FAULT)
@@ -115,6 +174,14 @@ def run(
         say_error(f"{error_text}; its rows wait in {data} for the next run")
     if failed:
         raise typer.Exit(FAULT)
+
+
+def _http(contact: str | None, allow_net: list[str] | None, concurrency: int, host_delay: float) -> "HttpConfig":
+    from transforms.web.messages import HttpConfig
+
+    return HttpConfig(
+        contact=contact, allow_net=tuple(allow_net or ()), concurrency=concurrency, host_delay_s=host_delay
+    )
 
 
 def _run_once(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from schemas.records import Delivery
-from schemas.tables import TABLES
+from schemas.tables import ROWS
 
 
 class SinkError(Exception):
@@ -46,8 +46,8 @@ class Batch:
         return self.rows[-1].seq
 
     def by_table(self) -> Iterator[tuple[str, list[Row]]]:
-        """The rows of each table that has some, in the order of `TABLES`."""
-        for table in TABLES:
+        """The rows of each table that has some, in the order of `ROWS`."""
+        for table in ROWS:
             rows = [row for row in self.rows if row.table == table]
             if rows:
                 yield table, rows
@@ -63,6 +63,9 @@ class Sink(Protocol):
 
     uri: str
     """What names the sink; its cursor is kept under this name."""
+
+    takes_entries: bool
+    """Whether it can be what `wirebeam poll` hands its entries to."""
 
     def write(self, batch: Batch) -> None:
         """Write `batch` durably; a row whose sequence number the sink already has from this writer is left out.

@@ -88,6 +88,8 @@ class IcebergSink:
         folder: the warehouse.
     """
 
+    takes_entries = False
+
     def __init__(self, folder: Path) -> None:
         self.uri = f"iceberg:{folder}"
         self._folder = folder.absolute()

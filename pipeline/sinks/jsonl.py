@@ -22,6 +22,8 @@ class JsonlSink:
         folder: where the tables' folders are, or will be.
     """
 
+    takes_entries = True
+
     def __init__(self, folder: Path) -> None:
         self.uri = f"jsonl:{folder}"
         self._folder = folder

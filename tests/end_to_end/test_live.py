@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime as dt
+import json
 import random
 import signal
 import subprocess
@@ -112,6 +113,22 @@ def test_a_silent_edit_is_found_by_a_revisit(newsroom: Newsroom, tmp_path: Path)
         wait_for(tmp_path, "SELECT count(*) FROM outcomes WHERE origin = 'revisit'", [(6,)])
     finally:
         run.stop()
+
+
+def test_poll_alone_hands_each_entry_on_once_also_over_a_restart(newsroom: Newsroom, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pipeline", "poll", *newsroom.feeds[:3], "--data", str(tmp_path / "data")]
+    options = ["--to", f"jsonl:{tmp_path}/out", "--allow-net", "127.0.0.0/8", "--interval", "0.3s", "--flush", "0.1s"]
+    for _ in range(2):
+        subprocess.run([*command, *options, "--for", "3s"], check=True, capture_output=True)
+    files = (tmp_path / "out" / "entries").glob("day=*/*.jsonl")
+    entries = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    shown = {
+        article.feed_url
+        for article in newsroom.truth().articles
+        if any(article.outlet in feed for feed in newsroom.feeds[:3])
+    }
+    assert sorted(entry["url"] for entry in entries) == sorted(shown)
+    assert all(url not in newsroom.requests for url in shown)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

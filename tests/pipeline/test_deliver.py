@@ -22,6 +22,8 @@ NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 class Recorder:
     """A sink that remembers what it was given, and fails when it is told to."""
 
+    takes_entries = False
+
     def __init__(self, uri: str = "test:recorder") -> None:
         self.uri = uri
         self.batches: list[Batch] = []
