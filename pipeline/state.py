@@ -42,6 +42,7 @@ CREATE INDEX feeds_due ON feeds (due_at) WHERE is_active;
 CREATE TABLE queue (entry_id TEXT PRIMARY KEY, host TEXT NOT NULL, due_at INTEGER NOT NULL,
     is_revisit INTEGER NOT NULL, entry BLOB NOT NULL, url TEXT NOT NULL DEFAULT '');
 CREATE INDEX queue_due ON queue (due_at);
+CREATE INDEX queue_turns ON queue (host, is_revisit, due_at);
 CREATE INDEX queue_revisits ON queue (url) WHERE is_revisit;
 CREATE TABLE replays (entry_id TEXT PRIMARY KEY, kind TEXT NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE captures (capture_id TEXT PRIMARY KEY, article_id TEXT NOT NULL, observed_at INTEGER NOT NULL,
@@ -186,12 +187,14 @@ class State:
         """
         rows = self._db.execute(
             """
-            SELECT entry FROM (
-                SELECT entry, rowid AS arrival, is_revisit,
-                       row_number() OVER (PARTITION BY host ORDER BY is_revisit, due_at, rowid) AS place,
-                       row_number() OVER (PARTITION BY host, is_revisit ORDER BY due_at, rowid) AS place_of_kind
-                FROM queue WHERE due_at <= ?)
-            WHERE place <= ? AND (NOT is_revisit OR place_of_kind <= ?) ORDER BY place, arrival LIMIT ?
+            SELECT entry FROM queue JOIN (
+                SELECT arrival, place FROM (
+                    SELECT rowid AS arrival, is_revisit,
+                           row_number() OVER (PARTITION BY host ORDER BY is_revisit, due_at, rowid) AS place,
+                           row_number() OVER (PARTITION BY host, is_revisit ORDER BY due_at, rowid) AS place_of_kind
+                    FROM queue WHERE due_at <= ?)
+                WHERE place <= ? AND (NOT is_revisit OR place_of_kind <= ?) ORDER BY place, arrival LIMIT ?
+            ) ON queue.rowid = arrival ORDER BY place, arrival
             """,
             (ids.micros(now), per_host, max(1, per_host // 4), limit),
         )
@@ -289,9 +292,12 @@ class State:
         return int(row[0])
 
     def outbox_since(self) -> dt.datetime | None:
-        """Since when a sink lacks rows: the time of the oldest one whose table tells when something was done."""
+        """Since when a sink lacks rows: the time of the oldest of the first rows whose table tells it."""
         row = self._db.execute(
-            "SELECT tab, row FROM outbox WHERE tab IN ('outcomes', 'polls', 'dead_letters') ORDER BY seq LIMIT 1"
+            """
+            SELECT tab, row FROM (SELECT seq, tab, row FROM outbox ORDER BY seq LIMIT 1000)
+            WHERE tab IN ('outcomes', 'polls', 'dead_letters') ORDER BY seq LIMIT 1
+            """
         ).fetchone()
         return time_of(row[0], codec.decode(row[1], TABLES[row[0]].record)) if row else None
 
