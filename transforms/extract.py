@@ -4,7 +4,7 @@ In come pages as fetched (`source` web, warc or file), and entries whose page co
 whose text is then the feed's own. Out go captures, one per page, in the order of the pages. A page that gives no text
 falls back on its entry's feed content; if that holds none either, it ends in a terminal outcome `failed`.
 
-The body is measured on labelled pages by benchmarks/extraction.py. A page costs about 20 ms of CPU and at most
+The body is measured on labelled pages by benchmarks/extraction.py. A page costs about 15 ms of CPU and at most
 `timeout_s` seconds; it is worked on in the process pool, so that a hostile one costs itself only.
 """
 

@@ -19,6 +19,7 @@ OPENING = 8  # paragraphs from the top: where headline, byline and date are prin
 ENDING = 8  # paragraphs from the bottom: where bylines and rights are
 REPEAT_LIMIT = 40  # characters: a shorter line may well be said twice (a refrain, "Yes.", a label)
 TEASER_LIMIT = 500  # characters: what is longer is the story itself, under a careless name
+CALL_LIMIT = 120  # characters
 LABEL_LIMIT = 40  # characters and
 LABEL_WORDS = 4  # words: a section or a name printed above the text
 PROSE = 80  # characters: a paragraph of the text itself, not a line above it
@@ -107,9 +108,11 @@ _READ_MORE = re.compile(
     re.IGNORECASE,
 )
 
-_CALL = re.compile(r"\W{0,5}(?:read|see|watch|view|listen to|click|explore|follow|find|discover|check out)\s", re.IGNORECASE)
+# A line that calls to another page: "Read our full coverage here", or a link's text that opens so.
+_CALL = re.compile(
+    r"\W{0,5}(?:read|see|watch|view|listen to|click|explore|follow|find|discover|check out)\s", re.IGNORECASE
+)
 _CALL_HERE = re.compile(rf"{_CALL.pattern}.{{0,100}}\shere\W{{0,3}}", re.IGNORECASE)
-CALL_LIMIT = 120  # characters
 
 _ANYWHERE, _EDGE, _END = range(3)
 _LINES = (
@@ -124,7 +127,8 @@ _LINES = (
 _BOXES = ("div", "section", "li", "article", "aside", "p")
 # A section, a topic or a name: a few words with a capital first and no full stop.
 _LABEL = re.compile(
-    rf"(?=.{{1,{LABEL_LIMIT}}}$)[A-ZÀ-ÞĀ-Ž\u0391-\u03a9\u0410-\u042f][^\s.!?:|]{{0,30}}(?:\s[^\s.!?:|]{{1,30}}){{0,{LABEL_WORDS - 1}}}"
+    rf"(?=.{{1,{LABEL_LIMIT}}}$)[A-ZÀ-ÞĀ-Ž\u0391-\u03a9\u0410-\u042f][^\s.!?:|]{{0,30}}"
+    rf"(?:\s[^\s.!?:|]{{1,30}}){{0,{LABEL_WORDS - 1}}}"
 )
 _WORD = re.compile(r"\w+")
 
@@ -205,7 +209,9 @@ def link_texts(tree: html.HtmlElement) -> frozenset[str]:
 
 def heading_texts(tree: html.HtmlElement) -> frozenset[str]:
     """The texts of headings within a page, as `folded`: they look like labels and are text."""
-    return frozenset(folded("".join(heading.itertext())) for heading in tree.iter("h2", "h3", "h4", "h5", "h6", "strong"))
+    return frozenset(
+        folded("".join(heading.itertext())) for heading in tree.iter("h2", "h3", "h4", "h5", "h6", "strong")
+    )
 
 
 def _is_teaser(text: str, line: str, known: Known) -> bool:

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+from collections.abc import Iterable, Iterator
 
 from lxml import html
 
@@ -63,29 +64,12 @@ def take(tree: html.HtmlElement) -> tuple[Caption, ...]:
 
     Captions in navigation, asides and links belong to other stories: they are removed and not kept.
     """
+    captioned, signing = _marked(tree)
     kept: dict[str, Caption] = {}
-    for element in _named(tree, _CAPTION, "caption"):
-        text = markup.words(element)
-        if len(text) > TEXT_LIMIT or _is_wrapper(element) or not _is_in(tree, element):
-            continue  # a wrapper with "caption" in its name, or inside a caption already taken
-        signed = ""
-        for credit in _named(element, _CREDIT, "copyrightHolder"):
-            if credit is not element and _is_in(element, credit):
-                signed = signed or markup.words(credit)
-                credit.drop_tree()
-        caption = split(markup.words(element))
-        if signed and caption.credit is None:
-            caption = Caption(text=caption.text, credit=credited(signed))
-        is_elsewhere = any(ancestor.tag in _ELSEWHERE for ancestor in element.iterancestors())
-        element.drop_tree()
-        if any(map(str.isalnum, caption.text)) and not is_elsewhere and len(kept) < CAPTION_LIMIT:
+    for caption in (*_take_captions(tree, captioned), *_take_signed(tree)):
+        if any(map(str.isalnum, caption.text)) and len(kept) < CAPTION_LIMIT:
             kept.setdefault(caption.text, caption)
-    for box in _signed_boxes(tree):
-        *said, signed = (text for part in box.itertext() if (text := markup.visible(part)))
-        box.drop_tree()
-        if said and len(kept) < CAPTION_LIMIT:
-            kept.setdefault(" ".join(said), Caption(text=" ".join(said), credit=credited(signed)))
-    for element in _named(tree, _CREDIT, "copyrightHolder"):
+    for element in signing:
         if _is_in(tree, element) and len(markup.words(element)) <= CREDIT_LIMIT:
             element.drop_tree()
     return tuple(kept.values())
@@ -118,33 +102,79 @@ def is_credit_line(line: str) -> bool:
     return bool(_CREDIT_LINE.fullmatch(line))
 
 
+def _take_captions(tree: html.HtmlElement, captioned: Iterable[html.HtmlElement]) -> Iterator[Caption]:
+    for element in captioned:
+        text = markup.words(element)
+        if len(text) > TEXT_LIMIT or _is_wrapper(element) or not _is_in(tree, element):
+            continue  # a wrapper with "caption" in its name, or inside a caption already taken
+        signed = ""
+        for credit in _marked(element)[1]:
+            if credit is not element and _is_in(element, credit):
+                signed = signed or markup.words(credit)
+                credit.drop_tree()
+        caption = split(markup.words(element))
+        if signed and caption.credit is None:
+            caption = Caption(text=caption.text, credit=credited(signed))
+        is_elsewhere = any(ancestor.tag in _ELSEWHERE for ancestor in element.iterancestors())
+        element.drop_tree()
+        if not is_elsewhere:
+            yield caption
+
+
+def _take_signed(tree: html.HtmlElement) -> Iterator[Caption]:
+    for box in _signed_boxes(tree):
+        *said, signed = _pieces(box)
+        box.drop_tree()
+        yield Caption(text=" ".join(said), credit=credited(signed))
+
+
 def _signed_boxes(tree: html.HtmlElement) -> list[html.HtmlElement]:
-    """The smallest boxes of a picture and some text of which the last piece is a credit, whatever they are called."""
+    """The boxes of short text in or right under a picture's own that end in a credit, whatever they are called."""
     boxes: dict[html.HtmlElement, None] = {}
+    seen: set[html.HtmlElement] = set()
     for image in itertools.islice(tree.iter("img"), IMAGE_LIMIT):
         for box in itertools.islice(image.iterancestors(), BOX_DEPTH):
-            texts = [text for part in box.itertext() if (text := markup.visible(part))]
-            if texts:
-                if (
-                    box.tag in _BOXES
-                    and len(texts) <= BOX_PIECES
-                    and sum(map(len, texts)) <= BOX_LIMIT
-                    and is_credit_line(texts[-1])
-                ):
-                    boxes[box] = None
+            if box in seen:  # pictures that share a box: nothing in it is read twice
                 break
-    return [box for box in boxes if not any(ancestor in boxes or ancestor.tag in _ELSEWHERE for ancestor in box.iterancestors())]
-
-
-def _named(tree: html.HtmlElement, pattern: re.Pattern[str], itemprop: str) -> list[html.HtmlElement]:
-    """The elements in `tree`, itself too, called by `pattern` or marked up as `itemprop`."""
+            seen.add(box)
+            under = box.getnext()
+            if _is_signed(box):
+                boxes[box] = None
+            elif not _pieces(box) and under is not None and _is_signed(under):
+                boxes[under] = None
+            else:
+                continue
+            break
     return [
-        element
-        for element in tree.iter(*_TAGS)
-        if ((name := element.get("class")) and pattern.search(name))
-        or element.get("itemprop") == itemprop
-        or (pattern is _CAPTION and element.tag == "figcaption")
+        box
+        for box in boxes
+        if not any(ancestor in boxes or ancestor.tag in _ELSEWHERE for ancestor in box.iterancestors())
     ]
+
+
+def _is_signed(box: html.HtmlElement) -> bool:
+    if box.tag not in _BOXES:
+        return False
+    pieces = _pieces(box)
+    return 0 < len(pieces) <= BOX_PIECES and sum(map(len, pieces)) <= BOX_LIMIT and is_credit_line(pieces[-1])
+
+
+def _pieces(box: html.HtmlElement) -> list[str]:
+    """The first texts in `box`, one more than a picture's box may hold."""
+    texts = (markup.visible(part[: BOX_LIMIT + 1]) for part in box.itertext() if not part.isspace())
+    return list(itertools.islice(filter(None, texts), BOX_PIECES + 1))
+
+
+def _marked(tree: html.HtmlElement) -> tuple[list[html.HtmlElement], list[html.HtmlElement]]:
+    """The elements in `tree`, itself too, that are marked as captions and those that are marked as credits."""
+    captioned, signing = [], []
+    for element in tree.iter(*_TAGS):
+        name, itemprop = element.get("class", ""), element.get("itemprop")
+        if itemprop == "caption" or element.tag == "figcaption" or (name and _CAPTION.search(name)):
+            captioned.append(element)
+        if itemprop == "copyrightHolder" or (name and _CREDIT.search(name)):
+            signing.append(element)
+    return captioned, signing
 
 
 def _is_wrapper(element: html.HtmlElement) -> bool:

@@ -38,7 +38,8 @@ _AGENCIES = (
 )
 # Any other agency that calls itself one: "Meridian News Agency"; at most five words, each with a capital.
 _NAMED_AGENCY = (
-    r"(?:[A-ZÀ-Þ][\w.&-]{0,30}\s){1,4}(?:News\sAgency|Press\sAgency|News\sService|Press\sService|Newswire|Wire\sService)"
+    r"(?:[A-ZÀ-Þ][\w.&-]{0,30}\s){1,4}"
+    r"(?:News\sAgency|Press\sAgency|News\sService|Press\sService|Newswire|Wire\sService)"
 )
 _NAMED_PRESS = rf"(?:{_NAMED_AGENCY}|(?:[A-ZÀ-Þ][\w.&-]{{0,30}}\s){{1,3}}Press)"
 _ANY = "|".join(forms for _, forms in _AGENCIES)
@@ -84,7 +85,7 @@ def read(
 
     Returns:
         Place and dateline of the first paragraph if it clearly opens with one, else None; agencies named in the
-        dateline, in the byline, or alone in the last paragraph ("(Reuters, AFP)").
+        dateline, in the byline, alone in the last paragraph ("(Reuters, AFP)") or in brackets at its end.
     """
     opening = paragraphs[0][:200] if paragraphs else ""
     place = printed = None
@@ -101,6 +102,8 @@ def read(
         last = paragraphs[-1][-100:]
         if len(paragraphs[-1]) <= 100 and (found := _WHOLE.match(last)):
             signers.append(found["agency"])
+        elif _NAMED.fullmatch(last):
+            signers.append(last)
         elif found := _SIGNED_END.search(last):
             bracketed += _in_brackets(found["agency"])
     credited = dict.fromkeys([*(name for signer in signers for name in agencies(signer)), *bracketed])

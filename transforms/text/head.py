@@ -23,6 +23,7 @@ NODE_LIMIT = 5_000  # JSON-LD objects of a page that are looked at
 VALUE_LIMIT = 2_000  # characters of a value
 LIST_LIMIT = 50  # authors, tags
 MIN_LABEL = 3  # characters of a domain's label that can spell a site's name
+NAME_WORDS = 5  # of a site's name
 
 _ARTICLE_TYPES = re.compile(r"(?:\w*Article|\w*Posting|Report|Review|Recipe|NewsMediaObject|AnalysisNews|HowTo)")
 _PAGE_TYPES = frozenset({"WebPage", "ItemPage", "AboutPage"})
@@ -34,13 +35,19 @@ _BY = re.compile(
 )
 # A login or a role after a name: "Ann Lee (ale)", Korean "기자" (reporter).
 _NAME_END = re.compile(r"\s*\([^()]{1,20}\)$|\s기자$")
+_BY_ALONE = re.compile(
+    r"\W{0,3}(?:(?:written|posted|words|story|text) )?(?:by|author|von|par|por|di)\W{0,3}", re.IGNORECASE
+)
+# A name that stands alone, beside a date or after "By": two to four words, each with a capital.
+_BARE_NAME = re.compile(r"[A-ZÀ-Þ][a-zà-ÿ'\u2019.-]{1,20}(?:\s[A-ZÀ-Þ][\w'\u2019.-]{0,20}){1,3}")
+_LOGIN = re.compile(r"[a-zA-Z0-9_.-]+")
 _AND = re.compile(r"(,?\s(?:and|und|et|y|e|en|og|och|&)\s|\s?[,;|•·]\s?)")
 _TITLE_SEPARATOR = re.compile(r"\s+[|\-\u2013\u2014·•»:]+\s+|\s*\|\s*")
 _TITLE_OPENING = re.compile(r"\s*[|:]\s+|\s+[\-\u2013\u2014·•»]+\s+")
 _SPELLED = re.compile(r"[^a-z0-9]")
 _NOT_A_NAME = re.compile(
-    r"^(?:admin|administrator|editors?|editorial|staff|guest|news ?desk|newsroom|webmaster|unknown|none|null|user|root"
-    r"|team|n/?a)$",
+    r"^(?:\(.*|(?:the )?authors?|(?:written|posted|published) by|admin|administrator|editors?|editorial"
+    r"|staff|guest|news ?desk|newsroom|webmaster|unknown|none|null|user|root|team|n/?a)$",
     re.IGNORECASE,
 )
 
@@ -148,7 +155,11 @@ def read(tree: html.HtmlElement, nodes: Sequence[Mapping[str, Any]], domain: str
     claims = (_names(article.get("author"), nodes, organisations=False), _meta_authors(meta), printed)
     people = (tuple(name for name in names if _folded(name) not in site_names) for names in claims)
     everyone = (_names(article.get("author"), nodes, organisations=True), *claims)
-    authors = next((names for names in (*people, *everyone) if names), ())
+    listed = [names for names in (*people, *everyone) if names]
+    # A name in full comes before a login; a name that merely stands beside a date comes last.
+    authors = next(iter(listed), ()) or _names_beside_date(near)
+    if len(authors) == 1 and _LOGIN.fullmatch(authors[0]) and not dateline.agencies(authors[0]):
+        authors = next((names for names in listed if " " in names[0]), authors)
     tdm, tdm_source = _tdm(meta)
     return Head(
         title=titles[0] if titles else "",
@@ -364,15 +375,17 @@ def without_site(title: str, site_name: str | None, domain: str = "") -> str:
             return without_site(title[:start].strip(), site_name, domain)
     if opening := _TITLE_OPENING.search(title):
         first = _folded(title[: opening.start()])
-        if (name and first == name) or _spells(first, spelled):
+        if (name and first == name) or first.replace(" ", "").removeprefix("the") == spelled.removeprefix("the"):
             return title[opening.end() :].strip()
     return title.strip()
 
 
 def _spells(words: str, spelled: str) -> bool:
-    """Whether `words` run together are a domain's label, "the" aside."""
-    joined = words.replace(" ", "")
-    return len(spelled) >= MIN_LABEL and spelled in (joined, joined.removeprefix("the"), "the" + joined)
+    """Whether `words` run together are a domain's label, "the" and what follows the name (".com") aside."""
+    joined, label = words.replace(" ", "").removeprefix("the"), spelled.removeprefix("the")
+    if len(label) < MIN_LABEL or len(words.split()) > NAME_WORDS:
+        return False
+    return joined == label or (len(label) > 2 * MIN_LABEL and joined.startswith(label))
 
 
 def _alike(one: str, other: str) -> bool:
@@ -438,12 +451,23 @@ def _printed_authors(tree: html.HtmlElement, near: Sequence[str]) -> tuple[str |
     return None, ()
 
 
+def _names_beside_date(near: Sequence[str]) -> tuple[str, ...]:
+    """The name that stands alone near the headline, between "By" and a date or beside one of them."""
+    for before, text, after in zip(("", *near), near, (*near[1:], ""), strict=False):
+        is_beside = _BY_ALONE.fullmatch(before) or dates.is_date_line(before) or dates.is_date_line(after)
+        if is_beside and _BARE_NAME.fullmatch(text) and not _BY_ALONE.search(text):
+            return (text,)
+    return ()
+
+
 def _marked(
     tree: html.HtmlElement, tags: Sequence[str], name: re.Pattern[str], role: str | None = None
 ) -> Iterator[html.HtmlElement]:
-    """The elements whose class says `name`, or whose rel or itemprop is `role`, outside of boxes about other stories."""
+    """The elements whose class says `name`, or whose rel or itemprop is `role`, outside of other stories' boxes."""
     for element in tree.iter(*tags):
-        is_marked = name.search(element.get("class", "")) or (role and role in (element.get("rel"), element.get("itemprop")))
+        is_marked = name.search(element.get("class", "")) or (
+            role and role in (element.get("rel"), element.get("itemprop"))
+        )
         if is_marked and not any(
             ancestor.tag in _ELSEWHERE or (role and "comment" in ancestor.get("class", ""))
             for ancestor in element.iterancestors()
@@ -464,7 +488,7 @@ def _near_headline(tree: html.HtmlElement) -> list[str]:
     texts = [
         markup.visible(text) for text in (*markup.strings(_AFTER, headings[0]), *markup.strings(_BEFORE, headings[0]))
     ]
-    return [text for text in texts if 3 <= len(text) <= 120]
+    return [text for text in texts if 2 <= len(text) <= 120]
 
 
 # ── dates ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -24,7 +24,9 @@ _WRAPPERS = re.compile(
 _CONTROLS = bytes({*range(0x20)} - {*b"\t\n\r"})
 _NONCHARACTERS = ("\ufffe", "\uffff")
 # References that may stand for one of them: all but the commonest, of two to four digits.
-_REFERENCE = re.compile(r"&#(?:[xX](?P<hex>[0-9a-fA-F]{1,20})|0{0,9}(?P<decimal>[12]?[0-9](?![0-9])|3[01](?![0-9])|[0-9]{5,20}));?")
+_REFERENCE = re.compile(
+    r"&#(?:[xX](?P<hex>[0-9a-fA-F]{1,20})|0{0,9}(?P<decimal>[12]?[0-9](?![0-9])|3[01](?![0-9])|[0-9]{5,20}));?"
+)
 _TOO_DEEP = etree.XPath("/*" * (DEPTH_LIMIT + 1))
 _ELEMENTS = etree.XPath("count(//*)")
 
@@ -33,8 +35,10 @@ _INVISIBLE = dict.fromkeys(map(ord, "\u00ad\u200b\u2060\ufeff"))
 _CODE = ("script", "style", "noscript", "template", "svg", "iframe")
 # Elements that trafilatura takes out of any page.
 _CHROME = (
-    "aside", "nav", "footer", "menu", "dialog", "button", "select", "textarea", "object", "audio", "video", "canvas", "map",
+    "aside", "nav", "footer", "menu", "dialog", "button", "select", "textarea", "object", "audio", "video", "canvas",
+    "map",
 )  # fmt: skip
+_OWN = ("aside", "footer")
 _SWALLOWED = ("h1", "main")  # an element that holds one of these was never closed: it is no chrome
 # lxml.html asks Python for the class of each element that it hands out; nobody here needs its forms and inputs.
 _ONE_CLASS = etree.ElementDefaultClassLookup(element=html.HtmlElement)
@@ -91,9 +95,13 @@ def without_code(tree: html.HtmlElement) -> html.HtmlElement:
 
 
 def without_chrome(tree: html.HtmlElement) -> html.HtmlElement:
-    """`tree` with what stands around an article on any site taken out in place, and code too."""
+    """`tree` with code, and what stands around an article on any site, taken out in place: half of its elements.
+
+    An article's own asides and footers stay: its date may be there.
+    """
     for element in list(without_code(tree).iter(*_CHROME)):
-        if next(element.iter(*_SWALLOWED), None) is None:
+        is_own = element.tag in _OWN and next(element.iterancestors("article"), None) is not None
+        if not is_own and next(element.iter(*_SWALLOWED), None) is None:
             element.drop_tree()
     return tree
 

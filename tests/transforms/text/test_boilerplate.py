@@ -84,6 +84,21 @@ def test_echoes_of_the_page_go() -> None:
     assert cleaned(lines, known) == ["The vote was close."]
 
 
+def test_labels_above_the_text_go_and_headings_stay() -> None:
+    text = "The council voted on Monday to rebuild the eastern pier before the winter storms arrive from the west."
+    known = Known(headings=frozenset({folded("Key points")}))
+    lines = ["World news", "Key points", "Jane Miller", text, "World news"]
+    assert cleaned(lines, known) == ["Key points", text, "World news"]
+    assert cleaned(["World news", "Jane Miller"], known) == ["World news", "Jane Miller"]
+
+
+def test_calls_to_other_pages_go() -> None:
+    known = Known(links=frozenset({folded("See the five longest piers")}))
+    assert kind("Read our full coverage here", 3, 9, NOTHING) == "teaser"
+    assert kind("See the five longest piers", 3, 9, known) == "teaser"
+    assert kind("See the five longest piers", 3, 9, NOTHING) is None
+
+
 def test_a_repeated_paragraph_stands_once_a_short_line_as_often_as_printed() -> None:
     long = "The council voted on Monday to rebuild the eastern pier."
     assert cleaned([long, "Why?", long + " ", "Why?", long.upper()], NOTHING) == [long, "Why?", "Why?"]

@@ -69,6 +69,25 @@ def test_captions_are_taken_out_of_the_page() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<div><img><span>The pier</span><span>Ann Lee/Reuters</span></div>",
+        "<figure><img></figure><p><span>The pier</span> <span>Ann Lee/Reuters</span></p>",
+    ],
+)
+def test_a_caption_without_a_name_is_known_by_its_credit(html: str) -> None:
+    assert taken(f"<p>Before.</p>{html}<p>After.</p>") == (
+        (Caption(text="The pier", credit="Ann Lee/Reuters"),),
+        "Before.After.",
+    )
+
+
+def test_text_beside_a_picture_is_no_caption() -> None:
+    html = "<div><img><p>The pier is long.</p><p>It is old.</p></div>"
+    assert taken(html) == ((), "The pier is long.It is old.")
+
+
 def test_a_caption_in_an_aside_is_another_storys() -> None:
     assert taken("<aside><figure><figcaption>Elsewhere</figcaption></figure></aside><p>Text.</p>") == ((), "Text.")
 

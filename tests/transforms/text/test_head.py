@@ -24,7 +24,8 @@ def ld(*nodes: dict[str, Any]) -> str:
     ("title", "site", "expected"),
     [
         ("Pier to be rebuilt | The Paper", "The Paper", "Pier to be rebuilt"),
-        ("The Paper: Pier to be rebuilt", "The Paper", "The Paper: Pier to be rebuilt"),
+        ("The Paper: Pier to be rebuilt", "The Paper", "Pier to be rebuilt"),
+        ("Storm: Pier to be rebuilt", "The Paper", "Storm: Pier to be rebuilt"),
         ("The Paper | Pier to be rebuilt", "The Paper", "Pier to be rebuilt"),
         ("Pier to be rebuilt - Town - The Paper", "The Paper", "Pier to be rebuilt - Town"),
         ("Pier to be rebuilt - again", "The Paper", "Pier to be rebuilt - again"),
@@ -33,6 +34,38 @@ def ld(*nodes: dict[str, Any]) -> str:
 )
 def test_a_title_loses_the_sites_name(title: str, site: str | None, expected: str) -> None:
     assert head.without_site(title, site) == expected
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("Harbour Times: Pier to be rebuilt", "Pier to be rebuilt"),
+        ("Pier to be rebuilt - The Harbour Times", "Pier to be rebuilt"),
+        ("Pier to be rebuilt | HarbourTimes.example", "Pier to be rebuilt"),
+        ("Pier to be rebuilt - Harbour", "Pier to be rebuilt - Harbour"),
+        ("Harbour Times readers ask: will it last?", "Harbour Times readers ask: will it last?"),
+    ],
+)
+def test_a_domain_spells_the_sites_name(title: str, expected: str) -> None:
+    assert head.without_site(title, None, "harbourtimes.example") == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "names"),
+    [
+        ("<p>Ann Lee</p><p>4 May 2029</p>", ("Ann Lee",)),
+        ("<span>By</span> <b>Ann Lee</b>", ("Ann Lee",)),
+        ("<p>Ann Lee</p><p>It rained.</p>", ()),
+        ("<p>Written By</p><p>4 May 2029</p>", ()),
+    ],
+)
+def test_a_bare_name_beside_a_date_is_the_author(lines: str, names: tuple[str, ...]) -> None:
+    assert read(f"<head></head><body><h1>Pier to be rebuilt</h1>{lines}</body>").authors == names
+
+
+def test_a_printed_name_comes_before_a_login() -> None:
+    page = "<head><meta name='author' content='alee7'></head><body><p class='byline'>By Ann Lee</p></body>"
+    assert read(page).authors == ("Ann Lee",)
 
 
 def test_the_printed_headline_wins_when_the_head_confirms_it() -> None:

@@ -56,3 +56,10 @@ def test_characters_that_xml_lacks_are_dropped(text: str) -> None:
 
 def test_invisible_marks_are_dropped() -> None:
     assert markup.visible("Donau\u00addampf\u200bschiff \ufeff fahrt") == "Donaudampfschiff fahrt"
+
+
+def test_what_stands_around_an_article_goes_and_what_was_never_closed_stays() -> None:
+    article = "<article><aside>4 May</aside><h1>Pier</h1></article>"
+    tree = markup.parsed(f"<nav>Home</nav><div role=menu><dialog>Menu {article}</div><footer>End</footer>")
+    assert tree is not None
+    assert markup.words(markup.without_chrome(tree)) == "Menu 4 MayPier"

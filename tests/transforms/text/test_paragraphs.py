@@ -34,6 +34,14 @@ def test_a_page_gives_its_main_text() -> None:
     assert paragraphs.of_page(tree) == text  # nothing is remembered
 
 
+def test_the_marked_part_that_holds_the_prose_is_the_page() -> None:
+    text = [f"The council voted on day {n} to rebuild the eastern pier before the storms." for n in range(30)]
+    html = f"<body><p>Elsewhere, a ferry was launched.</p><main><p>{'</p><p>'.join(text)}</p></main></body>"
+    tree = markup.parsed(html)
+    assert tree is not None
+    assert paragraphs.of_page(tree) == text
+
+
 def test_text_that_may_be_html() -> None:
     assert paragraphs.of_either("One &amp; two.\n\nThree.") == ["One & two.", "Three."]
     assert paragraphs.of_either("<p>One &amp; two.</p><p>Three.</p>") == ["One & two.", "Three."]
