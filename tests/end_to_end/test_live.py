@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,8 +19,11 @@ from pipeline import warehouse
 from pipeline.data_directory import warehouse_of
 from pipeline.feed_source import FeedLists
 from pipeline.live import Settings, run_always
+from pipeline.metrics import Metrics
 from pipeline.newsroom import Newsroom
 from pipeline.sinks import open_sink
+from pipeline.sinks.base import Batch, SinkError
+from pipeline.sinks.jsonl import JsonlSink
 from tests.end_to_end.conftest import LOOPBACK
 from tests.end_to_end.crash_harness import difference, free_port, tables_after
 from transforms.schedule import Limits
@@ -115,13 +120,65 @@ def test_a_silent_edit_is_found_by_a_revisit(newsroom: Newsroom, tmp_path: Path)
         run.stop()
 
 
+class Valve(JsonlSink):
+    """A sink that is down until it is opened."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.is_open = threading.Event()
+
+    def write(self, batch: Batch) -> None:
+        if not self.is_open.is_set():
+            raise SinkError(f"{self.uri}: down")
+        super().write(batch)
+
+
+def test_a_full_outbox_pauses_polling_and_everything_arrives_once_when_the_sink_is_back(
+    newsroom: Newsroom, tmp_path: Path
+) -> None:
+    valve, stop = Valve(tmp_path / "out"), threading.Event()
+    settings = dataclasses.replace(EVERY_TURN, outbox_limit=5)
+    source = FeedLists(newsroom.feeds[:1], tmp_path)
+    metrics = Metrics()
+    arguments = (tmp_path, source, [valve], settings, stop.wait)
+    run = threading.Thread(target=run_always, args=arguments, kwargs={"metrics": metrics})
+    run.start()
+    try:
+        until(lambda: newsroom.requests[newsroom.feeds[0]] > 0 and not metrics.is_ready())
+        until(lambda: metrics.overdue_s() == 0.0)  # it sleeps
+        polls = newsroom.requests[newsroom.feeds[0]]
+        newsroom.advance()
+        time.sleep(1.0)  # several intervals
+        assert newsroom.requests[newsroom.feeds[0]] == polls
+        valve.is_open.set()
+        articles = tmp_path / "out" / "articles"
+        wanted = {one.title for one in newsroom.truth().articles if one.outlet in newsroom.feeds[0]}
+        until(lambda: wanted <= {row["title"] for row in json_rows(articles)})
+        captures = [row["capture_id"] for row in json_rows(articles)]
+        assert len(captures) == len(set(captures))
+    finally:
+        stop.set()
+        run.join(30)
+    assert not run.is_alive()
+
+
+def json_rows(folder: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for file in folder.glob("day=*/*.jsonl") for line in file.read_text().splitlines()]
+
+
+def until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
 def test_poll_alone_hands_each_entry_on_once_also_over_a_restart(newsroom: Newsroom, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pipeline", "poll", *newsroom.feeds[:3], "--data", str(tmp_path / "data")]
     options = ["--to", f"jsonl:{tmp_path}/out", "--allow-net", "127.0.0.0/8", "--interval", "0.3s", "--flush", "0.1s"]
     for _ in range(2):
         subprocess.run([*command, *options, "--for", "3s"], check=True, capture_output=True)
-    files = (tmp_path / "out" / "entries").glob("day=*/*.jsonl")
-    entries = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    entries = json_rows(tmp_path / "out" / "entries")
     shown = {
         article.feed_url
         for article in newsroom.truth().articles
