@@ -19,7 +19,7 @@ from typing import Any, Protocol
 import apache_beam as beam
 import structlog
 from apache_beam.options.pipeline_options import PipelineOptions
-from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_handlers
 from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 
 from pipeline.deliver import FINISH_S, FLUSH_S, MAX_ROWS, Deliverer
@@ -51,6 +51,10 @@ DEADLINE_S = 1.0  # a cycle waits this long for polls, and again for pages
 
 
 log = structlog.get_logger()
+
+# The in-process worker would cache keyed state, and weigh each value by walking all that it refers to: a fifth of a
+# cycle's CPU (benchmarks/live.py). Locally state lives for a cycle only, and is in this process anyway.
+worker_handlers.STATE_CACHE_SIZE_MB = 0
 
 
 class Cycle:

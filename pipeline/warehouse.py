@@ -4,12 +4,13 @@ PyIceberg plans which files make up each table, and DuckDB reads them: no extens
 files, and a run that is writing meanwhile disturbs nobody, since a planned file never changes.
 """
 
+import contextlib
+import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import duckdb
-from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.table import Table as IcebergTable
 
 from pipeline.sinks.iceberg import CATALOG_FILE, NAMESPACE, open_catalog
@@ -38,6 +39,9 @@ LEFT JOIN lineage ON lineage.copy_id = articles.article_id
 """
 
 
+BUSY_TIMEOUT_S = 30.0  # for which a commit to the catalog is waited
+
+
 class WarehouseError(Exception):
     """The warehouse cannot be read; the message says why, for a person."""
 
@@ -50,11 +54,11 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
     """
     if not (folder / CATALOG_FILE).is_file():
         raise WarehouseError(f"{folder}: no warehouse here yet; `wirebeam run` makes one")
+    if missing := tables.TABLES.keys() - _known_tables(folder / CATALOG_FILE):
+        raise WarehouseError(f"{folder}: the warehouse is not complete, it lacks {', '.join(sorted(missing))}")
     catalog = open_catalog(folder)
     try:
         files = {name: list(_data_files(catalog.load_table((NAMESPACE, name)))) for name in tables.TABLES}
-    except NoSuchTableError as error:
-        raise WarehouseError(f"{folder}: the warehouse is not complete: {error}") from error
     finally:
         catalog.close()
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
@@ -63,6 +67,15 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
         _create_view(connection, name, paths)
     connection.execute(_LATEST)
     return connection
+
+
+def _known_tables(catalog_file: Path) -> set[str]:
+    """The tables that the catalog has: a run that has just begun is still making them."""
+    with contextlib.closing(sqlite3.connect(catalog_file, timeout=BUSY_TIMEOUT_S)) as catalog:
+        if not catalog.execute("SELECT 1 FROM sqlite_master WHERE name = 'iceberg_tables'").fetchone():
+            return set()
+        rows = catalog.execute("SELECT table_name FROM iceberg_tables WHERE table_namespace = ?", (NAMESPACE,))
+        return {name for (name,) in rows}
 
 
 def _data_files(table: IcebergTable) -> Iterator[str]:

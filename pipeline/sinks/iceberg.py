@@ -47,12 +47,19 @@ _PROPERTIES = {
 }
 
 
-def open_catalog(folder: Path) -> SqlCatalog:
-    """The catalog of the warehouse in `folder`, which must exist."""
+def open_catalog(folder: Path, *, may_create: bool = False) -> SqlCatalog:
+    """The catalog of the warehouse in `folder`, which must exist.
+
+    Args:
+        folder: the warehouse.
+        may_create: make the catalog's own tables if they are not there; the caller holds the writer lock. Two that
+            make them at once fail, so a reader never does.
+    """
     return SqlCatalog(
         "wirebeam",
         uri=f"sqlite:///{folder / CATALOG_FILE}",
         warehouse=str(folder.absolute()),  # no URI: PyIceberg would take %20 for the folder's own name
+        init_catalog_tables=str(may_create).lower(),
     )
 
 
@@ -124,7 +131,7 @@ class IcebergSink:
 
     @cached_property
     def _catalog(self) -> SqlCatalog:
-        catalog = open_catalog(self._folder)
+        catalog = open_catalog(self._folder, may_create=True)
         catalog.create_namespace_if_not_exists(NAMESPACE)
         return catalog
 

@@ -1,6 +1,7 @@
 """One contract for every sink: what is written twice, in whatever division into batches, is there once."""
 
 import datetime as dt
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,14 @@ def test_a_warehouse_of_a_newer_schema_is_refused(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(iceberg, "SCHEMA_VERSION", 0)
     with pytest.raises(SinkError, match="schema version 1, this program knows 0"):
         open_sink(f"iceberg:{tmp_path}")
+
+
+def test_a_reader_beside_the_making_of_a_warehouse_makes_nothing_itself(tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / iceberg.CATALOG_FILE).execute("VACUUM").connection.close()  # a file, and no table yet
+    with pytest.raises(warehouse.WarehouseError, match="not complete, it lacks articles"):
+        warehouse.connect(tmp_path)
+    write("iceberg", tmp_path, batch(rows(3)))
+    assert keys("iceberg", tmp_path, "articles") == ["003"]
 
 
 def test_reading_where_nothing_was_written_says_so(tmp_path: Path) -> None:
