@@ -14,13 +14,12 @@ import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import msgspec
 
 from pipeline.held import forget_held
 from pipeline.ledger import Ledger
-from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME, State
+from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME, State, host_of
 from schemas import codec, ids
 from schemas.enums import BodyPolicy, Origin, OutcomeKind, Reason, Source, Stage
 from schemas.records import Capture, DeadLetter, Entry, Feed, Outcome, Page
@@ -205,7 +204,7 @@ def _put_back(
             state.executemany(
                 "INSERT OR IGNORE INTO queue (entry_id, host, due_at, is_revisit, entry) VALUES (?, ?, ?, 0, ?)",
                 [
-                    (entry_id, _host(entry.url), ids.micros(now), codec.encode(entry))
+                    (entry_id, host_of(entry.url), ids.micros(now), codec.encode(entry))
                     for entry_id, entry in entries.items()
                 ],
             )
@@ -216,10 +215,3 @@ def _put_back(
             state.execute("ROLLBACK")
             raise
         state.execute("COMMIT")
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url).netloc.lower()
-    except ValueError:
-        return ""

@@ -257,7 +257,7 @@ class State:
                 [
                     (
                         entry.entry_id,
-                        _host(entry.url),
+                        host_of(entry.url),
                         ids.micros(due_at),
                         entry.origin is Origin.REVISIT,
                         codec.encode(entry),
@@ -395,7 +395,7 @@ def _feed_due(feed: bytes, request_url: str, state: bytes) -> FeedDue:
     return FeedDue(feed=codec.decode(feed, Feed), request_url=request_url, state=codec.decode(state, PollState))
 
 
-def _host(url: str) -> str:
+def host_of(url: str) -> str:
     """What the queue takes turns by; an address that is none waits for nobody."""
     try:
         return urlsplit(url).netloc.lower()

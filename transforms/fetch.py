@@ -36,7 +36,6 @@ HTML_TYPES = {"text/html", "application/xhtml+xml"}
 VAGUE_TYPES = {None, "text/plain", "text/xml", "application/xml", "application/octet-stream"}
 HTML_MARKS = (b"<!doctype html", b"<html", b"<head", b"<body")  # some of the marks in WHATWG MIME Sniffing, 7.1
 NOT_MODIFIED = 304
-VALIDATOR_LIMIT = 1_000  # characters of an ETag or a Last-Modified worth sending back
 SNIFFED_BYTES = 1_445  # of the body: that standard's resource header
 
 
@@ -116,15 +115,9 @@ class FetchPages(beam.PTransform):
 
 
 def validators_of(entry: Entry, answer: Response) -> Validators:
-    """What to ask by when the page of `entry` is looked at again; a 304 may leave out what it has not changed."""
-    is_same = answer.status == NOT_MODIFIED
-    etag = answer.headers.get("etag") or (entry.etag if is_same else None)
-    last_modified = answer.headers.get("last-modified") or (entry.last_modified if is_same else None)
-    return Validators(
-        entry_id=entry.entry_id,
-        etag=etag if etag and len(etag) <= VALIDATOR_LIMIT else None,
-        last_modified=last_modified if last_modified and len(last_modified) <= VALIDATOR_LIMIT else None,
-    )
+    """What to ask by when the page of `entry` is looked at again."""
+    etag, last_modified = answer.validators(entry.etag, entry.last_modified)
+    return Validators(entry_id=entry.entry_id, etag=etag, last_modified=last_modified)
 
 
 # ── the pure functions' parts ──────────────────────────────────────────────────────────────────────────────────────

@@ -52,7 +52,6 @@ ACCEPT = (
 # last change do. Three times the feed, and never fewer than these.
 GONE_REMEMBERED = 500
 GONE_PER_ENTRY = 3
-VALIDATOR_LIMIT = 1_000  # characters of an ETag or a Last-Modified worth sending back
 SILENCE_S = 86_400.0  # a feed that brings nothing gets a row so often, so that its silence is seen
 
 
@@ -247,15 +246,13 @@ def _nothing_to_read(due: FeedDue, answer: Response, duration_s: float) -> PollR
 
 
 def _answered(state: PollState, answer: Response) -> PollState:
-    """`state` after an answer that could be used. A 304 may leave the validators out, a 200 without them ends them."""
-    is_same = answer.status == 304
-    etag = answer.headers.get("etag") or (state.etag if is_same else None)
-    last_modified = answer.headers.get("last-modified") or (state.last_modified if is_same else None)
+    """`state` after an answer that could be used."""
+    etag, last_modified = answer.validators(state.etag, state.last_modified)
     return dataclasses.replace(
         state,
-        etag=etag if etag and len(etag) <= VALIDATOR_LIMIT else None,
-        last_modified=last_modified if last_modified and len(last_modified) <= VALIDATOR_LIMIT else None,
-        body_hash=state.body_hash if is_same else _body_hash(answer.body),
+        etag=etag,
+        last_modified=last_modified,
+        body_hash=state.body_hash if answer.status == 304 else _body_hash(answer.body),
         polls=state.polls + 1,
         failures=0,
     )

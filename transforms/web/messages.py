@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from schemas.enums import Reason
 from transforms.web.guard import networks
 
+VALIDATOR_LIMIT = 1_000  # characters of an ETag or a Last-Modified worth sending back
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HttpConfig:
@@ -51,6 +53,20 @@ class Response:
     body: bytes  # decoded, "" for 304
     observed_at: dt.datetime  # when the headers of this answer arrived, UTC
     permanent_url: str | None = None  # where a chain of nothing but permanent redirects (301, 308) leads
+
+    def validators(self, etag: str | None, last_modified: str | None) -> tuple[str | None, str | None]:
+        """The ETag and the Last-Modified to ask by next time, given those that this request was made with.
+
+        A 304 may leave out what it has not changed; a 200 without them ends them. Longer ones than `VALIDATOR_LIMIT`
+        are not worth sending back.
+        """
+        is_same = self.status == 304  # RFC 9110, 15.4.5
+        etag = self.headers.get("etag") or (etag if is_same else None)
+        last_modified = self.headers.get("last-modified") or (last_modified if is_same else None)
+        return (
+            etag if etag and len(etag) <= VALIDATOR_LIMIT else None,
+            last_modified if last_modified and len(last_modified) <= VALIDATOR_LIMIT else None,
+        )
 
     @property
     def content_type(self) -> str | None:
