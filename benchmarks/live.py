@@ -1,13 +1,13 @@
 """What a run without end costs, and how late its rows are.
 
-    python benchmarks/live.py [--quick]
+    python benchmarks/live.py [--quick] [--pages ../shared/data/extraction/fundus.A.jsonl.gz]
 
 Prints, in one run:
 
 1. Beam's share of the CPU of a cycle. Feeds that nobody has seen, ten entries each, go through all stages and the
-   commit: once as a cycle of the graph, once as the same pure functions called in a loop. Pages are generated, 40 to
-   80 KB with about 500 words; they take half the time to extract of recorded ones of that size, so the share is on the
-   high side. Downloads answer from memory and the pool works in this process, on both sides.
+   commit: once as a cycle of the graph, once as the same pure functions called in a loop. Pages are those of --pages
+   (JSON Lines, gzip: url, html), else generated: 40 to 80 KB with about 500 words, which take half the time to extract
+   of recorded ones of that size. Downloads answer from memory and the pool works in this process, on both sides.
 2. CPU of an idle minute: `wirebeam run` with 100 feeds, all polled once and none due for an hour, with its pool.
 3. Polls per core second, 60 % answered 304, 20 % with the body that is known, 20 % with one new entry: 1,000 feeds of
    30 entries. A cycle here is what is due from state.db, the graph, and the commit with the new entries' places in the
@@ -23,7 +23,9 @@ CPU is that of all processes of a run. Figures move with whatever else the machi
 import argparse
 import contextlib
 import datetime as dt
+import gzip
 import html
+import itertools
 import json
 import logging
 import os
@@ -56,7 +58,7 @@ from schemas import ids
 from schemas.memory import KnownCapture, Sketch
 from schemas.records import Article, Capture, Entry, Feed, FeedDue, Page
 from transforms.copies.index import CopyIndex, Layered
-from transforms.extract import captured, extract
+from transforms.extract import Failed, captured, extract, from_feed
 from transforms.feeds.output import PollResult
 from transforms.feeds.reading import read_feed
 from transforms.feeds.window import last_shown
@@ -108,12 +110,14 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions and feeds, shorter runs")
-    is_quick: bool = parser.parse_args().quick
+    parser.add_argument("--pages", type=Path, help="recorded pages for the first figure")
+    arguments = parser.parse_args()
+    is_quick: bool = arguments.quick
     logging.disable(logging.WARNING)  # Beam's hints
     print(f"load average {os.getloadavg()[0]:.1f} on {len(os.sched_getaffinity(0))} cores")
     with tempfile.TemporaryDirectory(prefix="wirebeam-live-") as name:
         folder = Path(name)
-        _measure_share(folder, cycles=3 if is_quick else 8)
+        _measure_share(folder, arguments.pages, cycles=3 if is_quick else 8)
         _measure_idle(folder, seconds=20.0 if is_quick else 60.0)
         _measure_polls(folder, feeds=200 if is_quick else 1_000, rounds=3 if is_quick else 6)
         _measure_delays(folder, is_quick=is_quick)
@@ -238,8 +242,8 @@ class _InProcess:
 
     def submit(self, function: Callable[..., T], *args: Any, timeout_s: float) -> Task[T]:
         """As `Pool.submit`, done when it returns."""
-        future: Future[T] = Future()
-        future.set_result(function(*args))
+        future: Future[tuple[T, float]] = Future()
+        future.set_result((function(*args), 0.0))
         return Task(future, timeout_s)
 
 
@@ -324,7 +328,7 @@ class _Pure:
         gathered = Gathered()
         entries = [entry for due in feeds for entry in self._polled(due, gathered)]
         pages = [page for entry in entries if (page := self._fetched(entry, gathered))]
-        captures = [captured(page, article) for page in pages if isinstance(article := extract(page), Article)]
+        captures = [capture for page in pages if (capture := _extracted(page))]
         for capture in self._linked(self._revised(captures, gathered), gathered):
             tagged = replace(capture, article=tag(capture.article, self.tagger))
             for record in publish(tagged, utc_now):
@@ -372,6 +376,14 @@ class _Pure:
             yield capture
 
 
+def _extracted(page: Page) -> Capture | None:
+    found = extract(page)
+    if isinstance(found, Failed):
+        page = from_feed(page, found)
+        found = extract(page)
+    return captured(page, found) if isinstance(found, Article) else None
+
+
 def _poll(due: FeedDue, get: Get) -> PollResult:
     """One poll, without Beam."""
     answer = get(Request(url=due.request_url, accept="", etag=None if due.state.is_distrusted else due.state.etag))
@@ -387,8 +399,11 @@ def _poll(due: FeedDue, get: Get) -> PollResult:
     return scheduled(judged, due, answer, feed, limits=ALWAYS_DUE, now=utc_now(), chance=any_chance)
 
 
-def _measure_share(folder: Path, cycles: int) -> None:
-    print(f"\n1. Beam's share of the CPU of a cycle (medians of {cycles})")
+def _measure_share(folder: Path, recorded: Path | None, cycles: int) -> None:
+    pages = _recorded(recorded) if recorded else ()
+    print(
+        f"\n1. Beam's share of the CPU of a cycle ({'recorded' if pages else 'generated'} pages, medians of {cycles})"
+    )
     print(f"{'entries':>9}{'cycle ms':>10}{'loop ms':>9}{'commit ms':>11}{'of cycle and commit':>21}{'of cycle':>10}")
     beam, pure = _Bench(folder / "beam"), _Bench(folder / "pure")
     tagger = load_tagger()
@@ -397,7 +412,7 @@ def _measure_share(folder: Path, cycles: int) -> None:
     for entries in (50, 200):
         spent: dict[str, list[float]] = defaultdict(list)
         for number in range(cycles + 1):
-            feeds, get = _new_feeds(f"{entries}-{number}", entries // ENTRIES_OF_NEW_FEED)
+            feeds, get = _new_feeds(f"{entries}-{number}", entries // ENTRIES_OF_NEW_FEED, pages)
             beam.answers.get = get
             sides = [("cycle", beam, beam.run), ("loop", pure, _Pure(get, pure.memory, tagger).run)]
             articles = []
@@ -422,8 +437,16 @@ def _measure_share(folder: Path, cycles: int) -> None:
     pure.close()
 
 
-def _new_feeds(name: str, count: int) -> tuple[list[tuple[Feed, str]], Get]:
-    """Feeds that nobody has seen, with their pages, and what answers for them."""
+def _recorded(path: Path) -> list[bytes]:
+    """Recorded pages; on the sites of a benchmark their own addresses are another site's, and do not count."""
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        labels = [json.loads(line) for line in lines]
+    return [label["html"].encode("utf-8", "replace") for label in labels]
+
+
+def _new_feeds(name: str, count: int, pages: Sequence[bytes]) -> tuple[list[tuple[Feed, str]], Get]:
+    """Feeds that nobody has seen, with their pages (`pages` in turn, if there are any), and what answers for them."""
+    recorded = itertools.cycle(pages)
     answers = {}
     feeds = []
     for number in range(count):
@@ -431,7 +454,7 @@ def _new_feeds(name: str, count: int) -> tuple[list[tuple[Feed, str]], Get]:
         stories = [_story(site, each) for each in range(ENTRIES_OF_NEW_FEED)]
         answers[f"{site}/feed"] = _response(f"{site}/feed", "application/rss+xml", _rss(site, stories))
         for story in stories:
-            page = _page(story.url, story.title, story.published.isoformat())
+            page = next(recorded, b"") or _page(story.url, story.title, story.published.isoformat())
             answers[story.url] = _response(story.url, "text/html; charset=utf-8", page)
         feeds.append(_feed(f"{site}/feed"))
 

@@ -8,6 +8,7 @@ sleeps until the next feed or entry is due.
 
 import copy
 import datetime as dt
+import gc
 import threading
 import time
 from collections import Counter
@@ -20,6 +21,7 @@ import apache_beam as beam
 import structlog
 from apache_beam.options.pipeline_options import PipelineOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_handlers
+from apache_beam.transforms import userstate
 from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 
 from pipeline.deliver import FINISH_S, FLUSH_S, MAX_ROWS, Deliverer
@@ -36,6 +38,7 @@ from transforms.outcomes import Clock, utc_now
 from transforms.pool import Pool
 from transforms.schedule import Limits, first_due
 from transforms.shared import Shared
+from transforms.timing import stage_seconds
 from transforms.visits import SINGLE_RUN, Policy
 from transforms.web.downloads import Downloads
 from transforms.web.messages import HttpConfig
@@ -48,6 +51,7 @@ SHORTEST_SLEEP_S, LONGEST_SLEEP_S = 0.05, 5.0  # between two turns of a loop wit
 HOUSEKEEPING_LOOK = dt.timedelta(minutes=1)
 CYCLE_TRIES = 5  # cycles in a row that may fail by a fault of our own before the run gives up
 DEADLINE_S = 1.0  # a cycle waits this long for polls, and again for pages
+PERIOD_S = 0.5  # between the starts of two cycles that are not full: a cycle costs the same for one feed and for thirty
 
 
 log = structlog.get_logger()
@@ -55,6 +59,22 @@ log = structlog.get_logger()
 # The in-process worker would cache keyed state, and weigh each value by walking all that it refers to: a fifth of a
 # cycle's CPU (benchmarks/live.py). Locally state lives for a cycle only, and is in this process anyway.
 worker_handlers.STATE_CACHE_SIZE_MB = 0
+
+
+# The state and timers that a DoFn declares stand in its class (in a Map's function they could not): Beam looks through
+# every method of every DoFn for them, several times a cycle, which took half the CPU of a cycle without work.
+_specs_of: dict[type[beam.DoFn], Any] = {}
+_read_specs = userstate.get_dofn_specs
+
+
+def _known_specs(dofn: beam.DoFn) -> Any:
+    kind = type(dofn)
+    if kind not in _specs_of:
+        _specs_of[kind] = _read_specs(dofn)
+    return _specs_of[kind]
+
+
+userstate.get_dofn_specs = _known_specs
 
 
 class Cycle:
@@ -75,7 +95,9 @@ class Cycle:
         gathered = self._parts.gathered.get()
         gathered.clear()
         self._parts.work.put(work)
-        FnApiRunner().run_via_runner_api(copy.deepcopy(self._proto), self._options).wait_until_finish()
+        result = FnApiRunner().run_via_runner_api(copy.deepcopy(self._proto), self._options)
+        result.wait_until_finish()
+        gathered.stage_s = stage_seconds(result)
         return gathered
 
 
@@ -191,6 +213,7 @@ class _Engine:
         self._pool = Shared(Pool, (settings.workers,))
         self._memory: Shared[Any] = Shared(StateMemory, (str(folder),))
         self._max_of_host = _max_of_host(settings.http.host_delay_s)
+        self._is_warm = False
         self._cycle = Cycle(
             Parts(
                 work=Shared(_new_work),
@@ -228,6 +251,12 @@ class _Engine:
             self.state.hand_on(gathered)
         else:
             ledger = self.state.commit(entries, gathered, self._clock(), self._settings.policy)
+        if not self._is_warm:
+            # All that lasts is loaded now: the collector need not walk the gazetteers again and again (a seventh of a
+            # run's CPU went there: benchmarks/live.py).
+            gc.collect()
+            gc.freeze()
+            self._is_warm = True
         self.metrics.committed(time.monotonic() - ran)
         self.metrics.cycle(gathered, ledger, ran - started, taken=entries)
         self.metrics.queue(self.state.queue_length())
@@ -408,8 +437,10 @@ class _Loop:
         now = self._clock()
         feeds, entries = self._engine.state.feeds_due(now, MAX_FEEDS), self._engine.entries_due()
         if feeds or entries:
+            started = time.monotonic()
             self._engine.run_cycle(feeds, entries)
-            return 0.0
+            is_full = len(feeds) == MAX_FEEDS or len(entries) == MAX_PAGES
+            return 0.0 if is_full else max(0.0, PERIOD_S - (time.monotonic() - started))
         due_at = self._engine.state.next_due(with_queue=not self._settings.ends_after_poll)
         if due_at is None:
             return LONGEST_SLEEP_S

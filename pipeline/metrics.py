@@ -74,6 +74,11 @@ class Metrics:
 
         # ── the loop ───────────────────────────────────────────────────────────────────────────────────────────
         self._cycle_seconds = self._histogram("cycle_seconds", "One run of the graph.", _WORK)
+        self._stage_seconds = self._counter(
+            "stage_seconds",
+            "What each stage took; poll and fetch mostly wait for their downloads.",
+            "stage",
+        )
         self._cycle_failures = self._counter("cycle_failures", "Cycles given up for a fault of our own.")
         self._commit_seconds = self._histogram("commit_seconds", "The commit of one cycle to state.db.", _WORK)
         self._last_cycle = self._gauge("last_cycle_timestamp_seconds", "Unix time at which the last cycle ended.")
@@ -122,6 +127,8 @@ class Metrics:
         """
         now = self._clock()
         self._cycle_seconds.observe(seconds)
+        for stage, spent_s in gathered.stage_s.items():
+            self._stage_seconds.labels(stage).inc(spent_s)
         self._last_cycle.set(now.timestamp())
         self._beat, self._planned_s = self._monotonic(), 0.0
         self._has_gone_round = True

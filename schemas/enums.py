@@ -85,6 +85,7 @@ class Reason(StrEnum):
     IN_FLIGHT = "in_flight"  # still downloading at the cycle's deadline
     OVER_CAP = "over_cap"  # more than one cycle takes
     NOT_INITIAL = "not_initial"  # seen at a feed's first poll and not asked for (--initial)
+    SUPPRESSED = "suppressed"  # purged, and never to be taken in again
 
 
 class Change(StrEnum):
@@ -98,6 +99,14 @@ class Change(StrEnum):
     RESTORED = "restored"
     EXTRACTION = "extraction"  # only the extractor changed
     UNCHANGED = "unchanged"  # equal to the capture before it, which arrived later
+
+
+class NoticeKind(StrEnum):
+    """What a publisher's notice about its own article says."""
+
+    CORRECTION = "correction"
+    KILL = "kill"  # withdrawn, retracted, not to be used
+    WITHHELD = "withheld"  # taken away for the time being
 
 
 class PubStatus(StrEnum):

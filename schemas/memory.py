@@ -34,6 +34,17 @@ class KnownCaptures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KnownAlias:
+    """One of the names under which identify knows an article: an address, or a feed's own id for it."""
+
+    key: str  # hash of the name
+    article_id: str
+    observed_at: dt.datetime
+    title: bytes = b""  # hashes of the title's words, 2 bytes each, ascending
+    published_at: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sketch:
     """What link remembers of one capture's text. It never changes; what is judged of the article is its `Lineage`.
 

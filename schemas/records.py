@@ -18,6 +18,7 @@ from schemas.enums import (
     EntityType,
     LinkKind,
     MentionField,
+    NoticeKind,
     Origin,
     OutcomeKind,
     PollStatus,
@@ -30,7 +31,7 @@ from schemas.enums import (
     Zone,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 # ── parts of rows ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -147,6 +148,9 @@ class Revision:
     change_note: A[str | None, "the correction's own words"] = None
     pub_status: A[PubStatus, "whether it may be used"] = PubStatus.USABLE
     availability: A[Availability, "whether its address answers"] = Availability.LIVE
+    seen_until: A[
+        dt.datetime | None, "when the same content was seen again, if a capture that lies in between arrived late"
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,6 +288,8 @@ class Entry:
     revisit_no: int = 0
     etag: str | None = None
     last_modified: str | None = None
+    article_id: str | None = None  # of a revisit: the article that its page was found to be
+    failed_looks: int = 0  # of a revisit: looks in a row at which the page was gone or blocked
     # what is configured for its feed, or said by it
     outlet: str | None = None
     language: str | None = None
@@ -319,12 +325,29 @@ class Validators:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What a look at a published page's address found, when it brought no page."""
+
+    article_id: str
+    observed_at: dt.datetime
+    availability: Availability
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SiteProfile:
     """What is known of a host's pages. Written by maintenance, never while extracting."""
 
     host: str
     version: int = 0
     boilerplate: tuple[str, ...] = ()  # paragraphs that the host repeats on every page, white space folded
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """A publisher's notice about its own article, as it stands in the text."""
+
+    kind: NoticeKind
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,6 +361,8 @@ class Capture:
     outlet: str | None = None
     entry_url: str = ""  # the entry's own address and title, as its feed gives them
     entry_title: str = ""
+    entry_key: str = ""  # what identifies the entry in its feed
+    notice: Notice | None = None  # found in the full text, whatever of it may be kept
     change: Change | None = None  # set by revise
     reason: Reason | None = None  # why the feed's content was used
     detail: str | None = None

@@ -7,6 +7,8 @@ from apache_beam.coders.typecoders import registry
 
 from schemas import codec, memory, records
 
+RECORD_BYTES = 1_000  # of a record without its body: what most come to
+
 
 class RecordCoder(coders.Coder):
     """msgpack of one record type. Equal records have equal bytes."""
@@ -21,6 +23,10 @@ class RecordCoder(coders.Coder):
     def decode(self, encoded: bytes) -> object:
         """The record in `encoded`."""
         return codec.decode(encoded, self.kind)
+
+    def estimate_size(self, value: object) -> int:
+        """Bytes, roughly: runners ask at every edge, for their size metrics, and would encode a page for that."""
+        return RECORD_BYTES + len(getattr(value, "body", ""))
 
     def is_deterministic(self) -> bool:
         """Fields are written in the order of the class, so yes."""
@@ -53,9 +59,11 @@ RECORDS: tuple[type[Any], ...] = (
     records.Entry,
     records.Page,
     records.Validators,
+    records.Sight,
     records.Capture,
     records.PollState,
     records.FeedDue,
+    memory.KnownAlias,
     memory.KnownCapture,
     memory.KnownCaptures,
     memory.Sketch,

@@ -110,6 +110,7 @@ def captured(page: Page, article: Article) -> Capture:
         outlet=entry.outlet,
         entry_url=entry.url,
         entry_title=entry.title,
+        entry_key=entry.entry_key,
         reason=page.reason,
         detail=page.detail,
         http_status=page.status,

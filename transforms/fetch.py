@@ -3,7 +3,8 @@
 In: `Entry`. Out: `Page`, either of the web (source web: the bytes that the server sent) or of the feed (source feed:
 no body, and `reason` says why), or an `Outcome` for an entry that has neither. Times are UTC: a page of the web was
 observed when its server answered, one of the feed when the feed did. A revisit brings the page again if it has changed,
-and an outcome if it has not or cannot be had; the feed's own content is nothing new to it.
+and an outcome if it has not or cannot be had; the feed's own content is nothing new to it. One that finds the page gone
+or blocked, or there again after that, also brings a `Sight` for the judgement of the article.
 
 Failures of the network, of HTTP and of the content are values with a `Reason`; nothing here raises for what a server
 does. What may pass is tried again (`transforms.visits`), what is final is a dead letter. A download that is not
@@ -20,15 +21,18 @@ from apache_beam.transforms.window import GlobalWindow
 from apache_beam.utils.timestamp import Timestamp
 from apache_beam.utils.windowed_value import WindowedValue
 
-from schemas.enums import Origin, OutcomeKind, Reason, Source, Stage
-from schemas.records import DeadLetter, Entry, Outcome, Page, Validators
+from schemas.enums import Availability, Origin, OutcomeKind, Reason, Source, Stage
+from schemas.records import DeadLetter, Entry, Outcome, Page, Sight, Validators
 from transforms import outcomes
 from transforms.outcomes import Clock, utc_now
 from transforms.shared import Shared
-from transforms.visits import SINGLE_RUN, Policy, failed
+from transforms.timing import StageTime
+from transforms.visits import LOOKS, SINGLE_RUN, UNAVAILABLE, Policy, failed
 from transforms.web.downloads import MAX_TAKEN_BYTES, Downloads
 from transforms.web.messages import Failure, Request, Response
 from transforms.web.urls import parse_url, redact
+
+_TIME = StageTime(Stage.FETCH)
 
 ACCEPT = "text/html,application/xhtml+xml;q=0.9,*/*;q=0.1"
 HTML_TYPES = {"text/html", "application/xhtml+xml"}
@@ -83,13 +87,28 @@ def page_of(entry: Entry, answer: Response | Failure) -> Page | Failure:
     )
 
 
+def sight_of(entry: Entry, answer: Response | Failure) -> Sight | None:
+    """What a revisit learned of the article's availability; None where it is no news, or a second look must confirm."""
+    if entry.article_id is None:
+        return None
+    availability = None
+    if isinstance(answer, Failure) and entry.failed_looks + 1 >= LOOKS:
+        availability = UNAVAILABLE.get(answer.reason)
+    elif isinstance(answer, Response) and entry.failed_looks >= LOOKS:
+        availability = Availability.LIVE
+    if availability is None:
+        return None
+    return Sight(article_id=entry.article_id, observed_at=answer.observed_at, availability=availability)
+
+
 @dataclass
 class FetchPages(beam.PTransform):
     """`request_for`, a download, and `page_of`, over a PCollection of `Entry`.
 
     Main output `pages`: Page, in the order of the entries of a bundle. Tags: `validators`: Validators of each page that
-    was had; `outcomes`: Outcome, for entries without page and content (failed, to be tried again, or dead) and,
-    deferred (over_cap, in_flight; at once again), for those whose turn did not come; `dead_letters`: DeadLetter.
+    was had; `sights`: Sight, of revisits; `outcomes`: Outcome, for entries without page and content (failed, to be
+    tried again, or dead) and, deferred (over_cap, in_flight; at once again), for those whose turn did not come;
+    `dead_letters`: DeadLetter.
 
     Args:
         downloads: the process's downloads.
@@ -110,8 +129,12 @@ class FetchPages(beam.PTransform):
     def expand(self, entries: beam.PCollection[Entry]) -> Any:
         """Join the DoFn and its outputs."""
         fetched = beam.ParDo(_FetchPages(self))
-        fetched = fetched.with_output_types(Page, validators=Validators, outcomes=Outcome, dead_letters=DeadLetter)
-        return entries | "FetchPages" >> fetched.with_outputs("validators", "outcomes", "dead_letters", main="pages")
+        fetched = fetched.with_output_types(
+            Page, validators=Validators, sights=Sight, outcomes=Outcome, dead_letters=DeadLetter
+        )
+        return entries | "FetchPages" >> fetched.with_outputs(
+            "validators", "sights", "outcomes", "dead_letters", main="pages"
+        )
 
 
 def validators_of(entry: Entry, answer: Response) -> Validators:
@@ -195,7 +218,8 @@ class _FetchPages(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[Any]:
         awaited = [_download_key(one.entry) for one in self._taken if one.failure is None]
-        answers = self._downloads.take(awaited, self._deadline_s, self._max_bytes)
+        with _TIME.measured():
+            answers = self._downloads.take(awaited, self._deadline_s, self._max_bytes)
         for one in self._taken:
             for output in self._outputs(one.entry, one.failure or answers.get(_download_key(one.entry))):
                 if isinstance(output, TaggedOutput):
@@ -208,10 +232,12 @@ class _FetchPages(beam.DoFn):
             yield TaggedOutput("outcomes", self._deferred(entry, Reason.IN_FLIGHT))
             return
         try:
-            page = page_of(entry, answer)
+            page, sight = page_of(entry, answer), sight_of(entry, answer)
         except Exception as error:  # noqa: BLE001  # as above
             yield from self._bug(entry, error)
             return
+        if sight:
+            yield TaggedOutput("sights", sight)
         if isinstance(answer, Response):
             yield TaggedOutput("validators", validators_of(entry, answer))
         if isinstance(answer, Response) and answer.status == NOT_MODIFIED:

@@ -33,7 +33,7 @@ from transforms.feeds.identity import (
     fingerprint,
     recognised,
 )
-from transforms.feeds.output import PollResult, entry_of, is_usable, moment_of, sight_of
+from transforms.feeds.output import PollResult, entry_of, is_usable, moment_of, noted
 from transforms.feeds.reading import FeedReading, read_feed
 from transforms.feeds.window import Window, compare, last_shown, newest
 from transforms.outcomes import DETAIL_LIMIT, RAW_LIMIT_BYTES, Clock, utc_now
@@ -41,6 +41,7 @@ from transforms.pool import Pool, Task, TaskFailed
 from transforms.schedule import Chance, Limits, Rule, Seen
 from transforms.shared import Shared
 from transforms.text.feeds import ParsedEntry, ParsedFeed
+from transforms.timing import StageTime
 from transforms.web.downloads import Downloads
 from transforms.web.messages import Failure, Request, Response
 
@@ -52,6 +53,7 @@ ACCEPT = (
 # last change do. Three times the feed, and never fewer than these.
 GONE_REMEMBERED = 500
 GONE_PER_ENTRY = 3
+_TIME = StageTime(Stage.POLL)
 SILENCE_S = 86_400.0  # a feed that brings nothing gets a row so often, so that its silence is seen
 
 
@@ -298,15 +300,15 @@ def _read(due: FeedDue, answer: Response, reading: FeedReading, initial: int | N
     wanted = _newest(fresh, initial) if state.body_hash is None and initial is not None else set(fresh)
     raw = {id(entry): name for entry, name in zip(parsed.entries, reading.raw, strict=False)}
 
-    sights, entries = [], []
+    notes, entries = [], []
     for key in reversed(shown):
         if key not in read:
-            sights.append(known[key])
+            notes.append(known[key])
             continue
-        sight = sight_of(key, read[key], known.get(key), found, raw.get(id(read[key]), ""))
-        sights.append(sight)
+        note = noted(key, read[key], known.get(key), found, raw.get(id(read[key]), ""))
+        notes.append(note)
         if key in found.to_read or key in wanted:
-            entries.append(entry_of(due.feed, answer, parsed.language, read[key], sight))
+            entries.append(entry_of(due.feed, answer, parsed.language, read[key], note))
     unusable = [Fingerprint(entry_key=letter, content="") for letter in letters]
 
     texts = {content[:HALF] for key, content in prints.items() if key in fresh}
@@ -335,8 +337,8 @@ def _read(due: FeedDue, answer: Response, reading: FeedReading, initial: int | N
     newest_at = newest(dates, answer.observed_at)
     after = dataclasses.replace(
         _answered(state, answer),
-        fingerprints=(*_gone(state, {*shown, *letters}, len(reading.entries)), *unusable, *sights),
-        window=len(sights),
+        fingerprints=(*_gone(state, {*shown, *letters}, len(reading.entries)), *unusable, *notes),
+        window=len(notes),
         slides=slides,
         newest_at=max(state.newest_at or newest_at, newest_at) if newest_at else state.newest_at,
         ttl_minutes=parsed.ttl_minutes,
@@ -418,12 +420,14 @@ class _PollFeeds(beam.DoFn):
         self._waiting.append(waiting)
 
     def finish_bundle(self) -> Iterator[Any]:
-        answers = self._downloads.take([one.key for one in self._waiting], self._deadline_s)
+        with _TIME.measured():
+            answers = self._downloads.take([one.key for one in self._waiting], self._deadline_s)
         answered = [(one, answers[one.key]) for one in self._waiting if one.key in answers]
         # All bodies are given to the pool before the first result is waited for.
         readings = [self._reading(one.due, answer) for one, answer in answered]
         for (one, answer), reading in zip(answered, readings, strict=True):
             result = reading.result() if reading else None
+            _TIME.add(reading.cpu_s if reading else 0.0)
             yield from _outputs(self._judge(one, answer, result), one.timestamp)
 
     def _reading(self, due: FeedDue, answer: Response | Failure) -> Task[Any] | None:

@@ -8,6 +8,7 @@ import concurrent.futures
 import multiprocessing
 import os
 import resource
+import time
 from collections.abc import Callable
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -37,8 +38,13 @@ class TaskFailed:
 class Task(Generic[T]):
     """A task under way."""
 
-    future: "concurrent.futures.Future[T]"
+    future: "concurrent.futures.Future[tuple[T, float]]"  # the result, and the CPU seconds that it took
     timeout_s: float
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds of a task whose result is there; 0 if it gave none."""
+        return 0.0 if self.future.cancelled() or self.future.exception() else self.future.result()[1]
 
     def result(self) -> T | TaskFailed:
         """Wait for the task; its time limit bounds the wait.
@@ -47,7 +53,7 @@ class Task(Generic[T]):
             BrokenProcessPool: no worker can be started: the machine's fault or ours, and no record's.
         """
         try:
-            return self.future.result()
+            return self.future.result()[0]
         except concurrent.futures.TimeoutError:
             return TaskFailed(Reason.CPU_LIMIT, f"took longer than {self.timeout_s:g} s")
         except ProcessExpired as error:
@@ -80,12 +86,18 @@ class Pool:
 
     def submit(self, function: Callable[..., T], *args: Any, timeout_s: float) -> Task[T]:
         """Run `function(*args)` in a worker; both must be picklable. The time counts from when a worker takes it."""
-        return Task(self._pool.schedule(function, args=args, timeout=timeout_s), timeout_s)
+        return Task(self._pool.schedule(_timed, args=(function, *args), timeout=timeout_s), timeout_s)
 
     def close(self) -> None:
         """End the workers at once; tasks under way are lost."""
         self._pool.stop()  # type: ignore[no-untyped-call]  # pebble leaves this one untyped
         self._pool.join()
+
+
+def _timed(function: Callable[..., T], *args: Any) -> tuple[T, float]:
+    started = time.process_time()
+    result = function(*args)
+    return result, time.process_time() - started
 
 
 def _limit_memory() -> None:

@@ -16,6 +16,9 @@ from transforms import outcomes
 from transforms.names.tagger import Tagger, load_tagger
 from transforms.outcomes import Clock, utc_now
 from transforms.shared import Shared
+from transforms.timing import StageTime
+
+_TIME = StageTime(Stage.TAG)
 
 
 def tag(article: Article, tagger: Tagger) -> Article:
@@ -56,8 +59,11 @@ class _Tag(beam.DoFn):
 
     def process(self, capture: Capture) -> Iterator[Capture | TaggedOutput]:
         try:
-            yield dataclasses.replace(capture, article=tag(capture.article, self._tagger))
+            with _TIME.measured():
+                tagged = dataclasses.replace(capture, article=tag(capture.article, self._tagger))
         except Exception as error:  # noqa: BLE001  # whatever goes wrong costs this capture only
             outcome, letter = outcomes.bug(capture, Stage.TAG, error, self._clock())
             yield TaggedOutput("outcomes", outcome)
             yield TaggedOutput("dead_letters", letter)
+        else:
+            yield tagged

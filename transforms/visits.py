@@ -9,7 +9,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from schemas import ids
-from schemas.enums import Origin, OutcomeKind, Reason, Stage
+from schemas.enums import Availability, Origin, OutcomeKind, Reason, Stage
 from schemas.records import DeadLetter, Entry, Outcome, Page, Validators
 from transforms import outcomes
 
@@ -34,6 +34,15 @@ REVISITS = (
     dt.timedelta(hours=3),
     dt.timedelta(hours=24),
 )  # after an article was published: most silent edits are early
+# What a published page that brings this has become, once a second look has found the same.
+UNAVAILABLE = {
+    Reason.NOT_FOUND: Availability.GONE,
+    Reason.GONE: Availability.GONE,
+    Reason.FORBIDDEN: Availability.BLOCKED,
+    Reason.ROBOTS: Availability.BLOCKED,
+}
+LOOKS = 2  # that must fail: deployments and firewalls answer 404 and 403 for minutes
+SECOND_LOOK = dt.timedelta(hours=1)  # after the first
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,25 +137,38 @@ def next_visit(
 
     Returns:
         After a feed's text was taken for want of the page: a retry, while there are tries left. After a page was read
-        or found unchanged: the next revisit. Each has an id of its own, derived from the entry's.
+        or found unchanged: the next revisit. After a revisit found the page gone or blocked: a second look, and then
+        the next revisit, which may find it again. Each has an id of its own, derived from the entry's.
     """
-    if outcome.outcome in {OutcomeKind.FAILED, OutcomeKind.DEAD}:
-        return None
     again = dataclasses.replace(entry, entry_id=ids.hash_id("visit", entry.entry_id))
+    if outcome.outcome in {OutcomeKind.FAILED, OutcomeKind.DEAD}:
+        if entry.origin is not Origin.REVISIT or outcome.reason not in UNAVAILABLE:
+            return None
+        looks = entry.failed_looks + 1
+        if looks < LOOKS:
+            return dataclasses.replace(again, attempt=1, attempts_before=0, failed_looks=looks), now + SECOND_LOOK
+        return _next_revisit(dataclasses.replace(again, failed_looks=looks), now, policy)
     if is_transient(outcome.reason, outcome.http_status):
         due_at = retry_at(entry, outcome.reason, outcome.http_status, now, policy)
         retry = dataclasses.replace(again, origin=Origin.RETRY, attempt=entry.attempt + 1)
         return (retry, due_at) if due_at else None
-    if outcome.reason is not None or entry.revisit_no >= len(policy.revisits):
+    if outcome.reason is not None:
+        return None
+    known = dataclasses.replace(
+        again,
+        article_id=outcome.article_id or entry.article_id,
+        failed_looks=0,
+        etag=validators.etag if validators else None,
+        last_modified=validators.last_modified if validators else None,
+    )
+    return _next_revisit(known, now, policy)
+
+
+def _next_revisit(entry: Entry, now: dt.datetime, policy: Policy) -> tuple[Entry, dt.datetime] | None:
+    if entry.revisit_no >= len(policy.revisits):
         return None
     ages = (dt.timedelta(), *policy.revisits)
     revisit = dataclasses.replace(
-        again,
-        origin=Origin.REVISIT,
-        attempt=1,
-        attempts_before=0,
-        revisit_no=entry.revisit_no + 1,
-        etag=validators.etag if validators else None,
-        last_modified=validators.last_modified if validators else None,
+        entry, origin=Origin.REVISIT, attempt=1, attempts_before=0, revisit_no=entry.revisit_no + 1
     )
     return revisit, now + ages[entry.revisit_no + 1] - ages[entry.revisit_no]

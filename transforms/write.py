@@ -33,6 +33,7 @@ class Gathered:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._records: dict[type[Any], list[Any]] = {}
+        self.stage_s: dict[Stage, float] = {}  # what each stage took, set by whoever ran the graph
 
     def add(self, record: object) -> None:
         """Take one record."""

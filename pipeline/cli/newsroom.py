@@ -17,12 +17,12 @@ def newsroom(
         Path | None, typer.Option(help="Serve recorded feeds: a folder with a manifest.jsonl and .gz files.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Another seed is another world.")] = 7,
-    rounds: Annotated[int, typer.Option(min=1, max=3, help="How far the news goes on.")] = 3,
+    rounds: Annotated[int | None, typer.Option(min=1, help="How far the news goes on; to its end if not told.")] = None,
 ) -> None:
     """Serve a small world of news outlets on loopback, or recorded pages and feeds, until Ctrl-C."""
-    from pipeline.newsroom import serve
+    from pipeline.newsroom import LAST_ROUND, serve
 
     try:
-        serve(port=port, pages=pages or (), feeds=feeds, seed=seed, rounds=rounds)
+        serve(port=port, pages=pages or (), feeds=feeds, seed=seed, rounds=LAST_ROUND if rounds is None else rounds)
     except (OSError, ValueError) as error:
         fail(str(error), USAGE)

@@ -139,6 +139,15 @@ def home(outlet: Outlet, shown: Sequence[Published], origin: str) -> bytes:
     ).encode()
 
 
+def expired(outlet: Outlet) -> bytes:
+    """What stands where an article was, as UTF-8."""
+    return (
+        f'<!DOCTYPE html>\n<html lang="{outlet.language}">\n<head><meta charset="utf-8">'
+        f"<title>Page not available | {escape(outlet.name)}</title></head>\n"
+        f"<body><h1>{escape(outlet.name)}</h1><p>This page is no longer available.</p></body>\n</html>\n"
+    ).encode()
+
+
 def _body(article: Published, others: Sequence[Published], origin: str) -> str:
     layout = _LAYOUTS[article.outlet.layout]
     pieces: list[str] = []

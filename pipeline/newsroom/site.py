@@ -21,10 +21,11 @@ from pipeline.newsroom import feeds, pages
 from pipeline.newsroom.loopback import Answer, Asked, LoopbackServer, conditional, text
 from pipeline.newsroom.outlets import FEED_TYPES, OUTLETS, Outlet, Trouble
 from pipeline.newsroom.world import AGENCY, LAST_ROUND, STORY, Link, Published, edition
-from schemas.enums import Change, Source
+from schemas.enums import Availability, Change, PubStatus, Source
 from schemas.records import Caption
 
 _OUTLETS: Mapping[str, Outlet] = {outlet.host: outlet for outlet in OUTLETS}
+_OK = 200
 _EPOCH = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)  # Last-Modified of what never changes
 
 
@@ -33,6 +34,7 @@ class TrueArticle:
     """What a correct pipeline knows about an article after a round, having polled in every round."""
 
     url: str  # the page's address, after redirects
+    former_urls: tuple[str, ...]  # where the page stood before
     feed_url: str  # the address that the feed links to
     outlet: str  # host name without .localhost
     source: Source  # feed where the page cannot be had: then `body` is the summary
@@ -44,9 +46,12 @@ class TrueArticle:
     credits: tuple[str, ...]  # the agency that a copy names
     language: str
     published_at: dt.datetime
-    change: Change  # what the newest version of the page is: new, update, correction, minor
+    change: Change  # what the newest version of the page is
     changed_in: int  # the round that brought it
+    pub_status: PubStatus
+    availability: Availability  # gone once its page has expired, which takes a second look to know
     copy_of: str | None  # the original's `url`
+    is_excerpt: bool  # of a copy: whether it holds a small part only
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,13 +61,19 @@ class Truth:
     articles: tuple[TrueArticle, ...]  # newest first
     copies: tuple[tuple[str, str], ...]  # (copy, original), both `TrueArticle.url`
 
+    @property
+    def kill_exposure(self) -> tuple[str, ...]:
+        """The copies that are still up of articles that were killed."""
+        killed = {article.url for article in self.articles if article.pub_status is not PubStatus.USABLE}
+        return tuple(copy for copy, original in self.copies if original in killed and copy not in killed)
+
 
 class Newsroom:
     """Serves the newsroom's outlets while its `with` block lasts.
 
     Args:
         seed: chooses names, figures and minutes in the articles.
-        rounds: the last round, 1 to 3; `advance` stays there.
+        rounds: the last round, 1 to `LAST_ROUND`; `advance` stays there.
         host: the address to listen on.
         port: the port, or 0 for a free one.
         slow_s: seconds that a page of the slow outlet takes.
@@ -146,6 +157,7 @@ class Newsroom:
         original = article.original
         return TrueArticle(
             url=origin + article.path,
+            former_urls=tuple(origin + path for path in article.former_paths),
             feed_url=origin + article.feed_path,
             outlet=article.outlet.host,
             source=Source.WEB if has_page else Source.FEED,
@@ -159,7 +171,10 @@ class Newsroom:
             published_at=article.published_at,
             change=article.change,
             changed_in=article.changed_in,
+            pub_status=article.pub_status,
+            availability=Availability.LIVE if article.page_status == _OK else Availability.GONE,
             copy_of=self._server.origin(original.outlet.host) + original.path if original else None,
+            is_excerpt=article.is_excerpt,
         )
 
     def _next_round(self) -> int:
@@ -195,7 +210,7 @@ class Newsroom:
         if asked.target == outlet.feed_path:
             return self._feed(asked, outlet)
         if asked.target == "/":
-            shown = self._shown(outlet, self.round)
+            shown = _standing(self._published(outlet, self.round))
             return Answer(body=pages.home(outlet, shown, self._server.origin(outlet.host)))
         if outlet.trouble is Trouble.PAGES_DOWN:
             return text(500, "internal server error\n")
@@ -205,34 +220,40 @@ class Newsroom:
         round_no = self._polled_round(outlet)
         if outlet.trouble is Trouble.FEED_DOWN:
             return text(500, "internal server error\n")
-        shown = self._shown(outlet, round_no)
+        published = self._published(outlet, round_no)
+        listed = [article for article in published if article.is_listed]
         return conditional(
             asked,
             Answer(
                 content_type=f"{FEED_TYPES[outlet.feed_format]}; charset=utf-8",
-                body=feeds.render(outlet, shown, self._server.origin(outlet.host)),
+                body=feeds.render(outlet, listed, self._server.origin(outlet.host)),
             ),
             has_etag=outlet.has_etags,
-            last_modified=_changed_at(shown) if outlet.has_last_modified else None,
+            last_modified=_changed_at(published) if outlet.has_last_modified else None,
         )
 
     def _page(self, asked: Asked, outlet: Outlet) -> Answer:
-        shown = self._shown(outlet, self.round)
-        for article in shown:
+        published = self._published(outlet, self.round)
+        for article in published:
             if article.link is Link.MISSING:
                 continue
-            if asked.target == article.path:
-                return conditional(
-                    asked,
-                    Answer(
-                        body=pages.render(article, shown, self._server.origin(outlet.host)),
-                        drip_s=self._slow_s if outlet.trouble is Trouble.SLOW_PAGES else 0.0,
-                    ),
-                    has_etag=outlet.has_etags,
-                    last_modified=_changed_at(shown) if outlet.has_last_modified else None,
-                )
-            if asked.target == article.feed_path:
+            if asked.target in article.former_paths:
+                return Answer(status=301, headers={"Location": article.path})
+            if asked.target == article.feed_path != article.path:
                 return Answer(status=302, headers={"Location": article.path})
+            if asked.target != article.path:
+                continue
+            if article.page_status != _OK:
+                return Answer(status=article.page_status, body=pages.expired(outlet))
+            return conditional(
+                asked,
+                Answer(
+                    body=pages.render(article, _standing(published), self._server.origin(outlet.host)),
+                    drip_s=self._slow_s if outlet.trouble is Trouble.SLOW_PAGES else 0.0,
+                ),
+                has_etag=outlet.has_etags,
+                last_modified=_changed_at(published) if outlet.has_last_modified else None,
+            )
         return text(404, "not found\n")
 
     def _state(self) -> Answer:
@@ -245,12 +266,12 @@ class Newsroom:
         }
         return Answer(content_type="application/json", body=json.dumps(state, indent=1).encode())
 
-    def _shown(self, outlet: Outlet, round_no: int) -> list[Published]:
+    def _published(self, outlet: Outlet, round_no: int) -> list[Published]:
         return [article for article in edition(self._seed, round_no) if article.outlet is outlet]
 
 
 def story_url(newsroom: Newsroom) -> str:
-    """The address of the article that the demo follows: a flash, then updated, copied and corrected."""
+    """The address of the article that the demo follows: a flash, then updated, copied, corrected, killed, restored."""
     articles = newsroom.truth().articles
     return next(article.url for article in articles if STORY in article.url and article.copy_of is None)
 
@@ -261,6 +282,11 @@ def _robots(outlet: Outlet) -> str:
     return "User-agent: *\nDisallow: /account/\n"
 
 
-def _changed_at(shown: list[Published]) -> dt.datetime:
+def _standing(published: list[Published]) -> list[Published]:
+    """Those whose pages have not expired."""
+    return [article for article in published if article.page_status == _OK]
+
+
+def _changed_at(published: list[Published]) -> dt.datetime:
     # a page links to the others, so what changes one of them changes all
-    return max((article.listed_at for article in shown), default=_EPOCH)
+    return max((article.listed_at for article in published), default=_EPOCH)

@@ -237,6 +237,8 @@ def test_an_empty_entry_is_no_text() -> None:
 
 
 class InlineTask:
+    cpu_s = 0.0
+
     def __init__(self, result: Any) -> None:
         self._result = result
 

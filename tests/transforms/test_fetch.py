@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 import transforms.coders  # noqa: F401  # registers the records' coders
 from schemas import codec
-from schemas.enums import Origin, OutcomeKind, Reason, Source, Stage
+from schemas.enums import Availability, Origin, OutcomeKind, Reason, Source, Stage
 from schemas.records import DeadLetter, Entry, Outcome, Page
 from tests.transforms.web.site import CONFIG, reply, served
 from transforms import fetch
-from transforms.fetch import FetchPages, page_of, request_for, validators_of
+from transforms.fetch import FetchPages, page_of, request_for, sight_of, validators_of
 from transforms.shared import Shared
 from transforms.visits import SINGLE_RUN, Policy
 from transforms.web.downloads import Downloads
@@ -58,6 +58,11 @@ NOT_FOUND = Failure(
 def response(body: bytes, content_type: str | None) -> Response:
     headers = {} if content_type is None else {"content-type": content_type}
     return dataclasses.replace(RESPONSE, body=body, headers=headers)
+
+
+LOOKED = dataclasses.replace(BARE, origin=Origin.REVISIT, article_id="a1", failed_looks=1)
+BLOCKED = dataclasses.replace(NOT_FOUND, reason=Reason.ROBOTS, status=None)
+BUSY = dataclasses.replace(NOT_FOUND, reason=Reason.HTTP_ERROR, status=503)
 
 
 # ── the pure functions ─────────────────────────────────────────────────────────────────────────────────────────────
@@ -111,6 +116,27 @@ def test_the_feeds_content_stands_in_for_a_page_that_cannot_be_had() -> None:
         reason=Reason.NOT_FOUND,
         detail="HTTP status 404",
     )
+
+
+@pytest.mark.parametrize(
+    ("entry", "answer", "availability"),
+    [
+        (LOOKED, NOT_FOUND, Availability.GONE),
+        (LOOKED, BLOCKED, Availability.BLOCKED),
+        (dataclasses.replace(LOOKED, failed_looks=0), NOT_FOUND, None),  # a second look must confirm it
+        (LOOKED, BUSY, None),
+        (LOOKED, RESPONSE, None),  # it was never found gone
+        (dataclasses.replace(LOOKED, failed_looks=2), RESPONSE, Availability.LIVE),
+        (ENTRY, NOT_FOUND, None),  # no revisit
+    ],
+)
+def test_a_second_look_tells_whether_a_page_is_still_there(
+    entry: Entry, answer: Response | Failure, availability: Availability | None
+) -> None:
+    sight = sight_of(entry, answer)
+    assert (sight.availability if sight else None) is availability
+    if sight:
+        assert (sight.article_id, sight.observed_at) == ("a1", ANSWERED_AT)
 
 
 def test_credentials_in_a_link_do_not_reach_a_row() -> None:

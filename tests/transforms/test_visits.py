@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 from schemas.enums import Origin, OutcomeKind, Reason, Stage
 from schemas.records import Entry, Outcome, Validators
 from transforms import outcomes
-from transforms.visits import GROWTH, JITTER, REVISITS, SINGLE_RUN, TRIES, Policy, failed, next_visit, retry_at
+from transforms.visits import (
+    GROWTH,
+    JITTER,
+    REVISITS,
+    SECOND_LOOK,
+    SINGLE_RUN,
+    TRIES,
+    Policy,
+    failed,
+    next_visit,
+    retry_at,
+)
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 POLICY = Policy()
@@ -106,6 +117,31 @@ def test_the_feeds_text_is_replaced_by_the_page_when_that_can_be_had() -> None:
 )
 def test_what_has_failed_for_good_is_not_looked_at_again(kind: OutcomeKind, reason: Reason) -> None:
     assert next_visit(ENTRY, ended(ENTRY, kind, reason), None, NOW, POLICY) is None
+
+
+def test_a_page_that_is_gone_gets_a_second_look_and_then_its_next_revisit() -> None:
+    revisit = dataclasses.replace(ENTRY, origin=Origin.REVISIT, revisit_no=1, article_id="a")
+    visit = next_visit(revisit, ended(revisit, OutcomeKind.FAILED, Reason.NOT_FOUND, 404), None, NOW, POLICY)
+    assert visit is not None
+    second, due_at = visit
+    assert (second.failed_looks, second.revisit_no, due_at - NOW) == (1, 1, SECOND_LOOK)
+    visit = next_visit(second, ended(second, OutcomeKind.FAILED, Reason.GONE, 410), None, due_at, POLICY)
+    assert visit is not None
+    last, _ = visit
+    assert (last.failed_looks, last.revisit_no, last.article_id) == (2, 2, "a")
+    assert next_visit(last, ended(last, OutcomeKind.FAILED, Reason.GONE, 410), None, NOW, POLICY) is None
+    assert len({revisit.entry_id, second.entry_id, last.entry_id}) == 3
+
+
+def test_a_revisit_knows_its_article() -> None:
+    outcome = dataclasses.replace(ended(ENTRY, OutcomeKind.PUBLISHED), article_id="a")
+    visit = next_visit(ENTRY, outcome, None, NOW, POLICY)
+    assert visit is not None
+    revisit, due_at = visit
+    assert revisit.article_id == "a"
+    visit = next_visit(revisit, ended(revisit, OutcomeKind.UNCHANGED), None, due_at, POLICY)
+    assert visit is not None
+    assert visit[0].article_id == "a"
 
 
 def test_a_single_run_comes_back_to_nothing() -> None:

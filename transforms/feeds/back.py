@@ -17,7 +17,7 @@ from lxml import etree
 from schemas.enums import PollStatus, Reason
 from schemas.records import FeedDue, Fingerprint, Poll, PollState, ReadBack
 from transforms.feeds.identity import alias_of, link_in, link_of, recognised
-from transforms.feeds.output import PollResult, entry_of, is_usable, moment_of, sight_of
+from transforms.feeds.output import PollResult, entry_of, is_usable, moment_of, noted
 from transforms.feeds.window import last_shown
 from transforms.pool import TaskFailed
 from transforms.schedule import Rule
@@ -139,7 +139,7 @@ def read_back(
     # A sitemap has no guids: there an entry is known by its link.
     links = {link_in(seen.alias) for seen in known.values()} if document.format == SITEMAP else set()
     fresh = [key for key in taken.wanted if key not in known and link_in(alias_of(shown[key])) not in links]
-    sights = [sight_of(key, shown[key]) for key in reversed(fresh)]
+    notes = [noted(key, shown[key]) for key in reversed(fresh)]
     row = replace(
         row,
         status=PollStatus.OK,
@@ -152,8 +152,8 @@ def read_back(
     )
     return PollResult(
         poll=row,
-        state=_after_step(due.state, taken, sights, now),
-        entries=tuple(entry_of(due.feed, answer, document.language, shown[one.entry_key], one) for one in sights),
+        state=_after_step(due.state, taken, notes, now),
+        entries=tuple(entry_of(due.feed, answer, document.language, shown[one.entry_key], one) for one in notes),
         is_told=bool(fresh),
     )
 
@@ -167,13 +167,13 @@ def authorized(url: str, configured: str) -> str:
     return url
 
 
-def _after_step(state: PollState, taken: Step, sights: Sequence[Fingerprint], now: dt.datetime) -> PollState:
+def _after_step(state: PollState, taken: Step, notes: Sequence[Fingerprint], now: dt.datetime) -> PollState:
     """`state` with what the archive brought remembered as older than what the feed shows."""
     shown = last_shown(state)
     older = state.fingerprints[: len(state.fingerprints) - len(shown)]
     resume_at = state.back.resume_at if state.back else now
     return replace(
-        state, fingerprints=(*older, *sights, *shown), back=taken.back, due_at=now if taken.back else resume_at
+        state, fingerprints=(*older, *notes, *shown), back=taken.back, due_at=now if taken.back else resume_at
     )
 
 

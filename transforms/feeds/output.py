@@ -24,7 +24,7 @@ class PollResult:
     is_told: bool = True  # whether `poll` becomes a row; a quiet one is counted in the next
 
 
-def entry_of(feed: Feed, answer: Response, language: str | None, entry: ParsedEntry, sight: Fingerprint) -> Entry:
+def entry_of(feed: Feed, answer: Response, language: str | None, entry: ParsedEntry, note: Fingerprint) -> Entry:
     """The entry as it leaves poll.
 
     Args:
@@ -32,16 +32,16 @@ def entry_of(feed: Feed, answer: Response, language: str | None, entry: ParsedEn
         answer: what showed it.
         language: what the document says of its own.
         entry: what was read.
-        sight: what is remembered of it from now on.
+        note: what is remembered of it from now on.
     """
     published_at, zone = moment_of(entry.published, feed.timezone)
     modified_at, _ = moment_of(entry.modified, feed.timezone)
     return Entry(
-        entry_id=ids.entry_id(feed.feed_id, sight.entry_key, sight.content, sight.change_no),
+        entry_id=ids.entry_id(feed.feed_id, note.entry_key, note.content, note.change_no),
         feed_id=feed.feed_id,
-        entry_key=sight.entry_key,
-        fingerprint=sight.content,
-        change_no=sight.change_no,
+        entry_key=note.entry_key,
+        fingerprint=note.content,
+        change_no=note.change_no,
         origin=Origin.FEED,
         observed_at=answer.observed_at,
         guid=entry.guid,
@@ -75,7 +75,7 @@ def moment_of(moment: dt.datetime | None, timezone: str | None) -> tuple[dt.date
     return moment.replace(tzinfo=dt.UTC), Zone.ASSUMED
 
 
-def sight_of(
+def noted(
     key: str,
     entry: ParsedEntry,
     before: Fingerprint | None = None,
@@ -93,16 +93,16 @@ def sight_of(
     """
     content = fingerprint(entry)
     # Under another key than its own it must be seen beside the others of its body to be recognised: it is always read.
-    sight = Fingerprint(entry_key=key, content=content, alias=alias_of(entry), raw=raw if key == key_of(entry) else "")
+    note = Fingerprint(entry_key=key, content=content, alias=alias_of(entry), raw=raw if key == key_of(entry) else "")
     if before is None or found is None:
-        return sight
+        return note
     bare_changes = before.bare_changes
     if key in found.bare:
         bare_changes = min(bare_changes + 1, BARE_CHANGES)
     elif content[:HALF] != before.content[:HALF]:
         bare_changes = 0
     change_no = before.change_no + (key in found.to_read)
-    return dataclasses.replace(sight, change_no=change_no, bare_changes=bare_changes)
+    return dataclasses.replace(note, change_no=change_no, bare_changes=bare_changes)
 
 
 def is_usable(entry: ParsedEntry) -> bool:
