@@ -9,7 +9,6 @@ takes it up at its own stage instead of fetching the page once more.
 import contextlib
 import datetime as dt
 import html
-import re
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,15 +16,13 @@ from pathlib import Path
 
 import msgspec
 
+from pipeline.durations import parse_duration
 from pipeline.held import forget_held
 from pipeline.ledger import Ledger
 from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME, State, host_of
 from schemas import codec, ids
 from schemas.enums import BodyPolicy, Origin, OutcomeKind, Reason, Source, Stage
 from schemas.records import Capture, DeadLetter, Entry, Feed, Outcome, Page
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-_LASTING = re.compile(r"(\d{1,6})([smhdw])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +109,9 @@ def read_since(text: str, now: dt.datetime) -> dt.datetime:
     Raises:
         ValueError: if it is neither; the message says so.
     """
-    lasting = _LASTING.fullmatch(text.strip())
+    with contextlib.suppress(ValueError):
+        return now - parse_duration(text)
     try:
-        if lasting:
-            return now - dt.timedelta(**{_UNITS[lasting[2]]: int(lasting[1])})
         moment = dt.datetime.fromisoformat(text.strip())
         return moment.replace(tzinfo=moment.tzinfo or dt.UTC).astimezone(dt.UTC)
     except (ValueError, OverflowError):
@@ -134,7 +130,7 @@ def entry_of(record: Entry | Page | Capture, feeds: Mapping[str, Feed]) -> Entry
     return Entry(
         entry_id=record.entry_id,
         feed_id=article.feed_id,
-        entry_key=article.guid or article.url,
+        entry_key=record.entry_key or article.guid or article.url,
         fingerprint="",
         change_no=0,
         origin=record.origin,

@@ -293,13 +293,7 @@ class State:
 
     def outbox_since(self) -> dt.datetime | None:
         """Since when a sink lacks rows: the time of the oldest of the first rows whose table tells it."""
-        row = self._db.execute(
-            """
-            SELECT tab, row FROM (SELECT seq, tab, row FROM outbox ORDER BY seq LIMIT 1000)
-            WHERE tab IN ('outcomes', 'polls', 'dead_letters') ORDER BY seq LIMIT 1
-            """
-        ).fetchone()
-        return time_of(row[0], codec.decode(row[1], TABLES[row[0]].record)) if row else None
+        return outbox_since(self._db)
 
     def cursor(self, sink: str) -> tuple[int, dt.datetime]:
         """The sequence number that `sink` has, and the commit time of its newest delivery."""
@@ -389,6 +383,17 @@ class State:
                 for known in sorted(lineages, key=_judged_seq)  # of two of an article the later judgement stays
             ],
         )
+
+
+def outbox_since(state: sqlite3.Connection) -> dt.datetime | None:
+    """About when the oldest row was committed: these tables' times are those of the cycle that wrote them."""
+    row = state.execute(
+        """
+        SELECT tab, row FROM (SELECT seq, tab, row FROM outbox ORDER BY seq LIMIT 1000)
+        WHERE tab IN ('outcomes', 'polls', 'dead_letters') ORDER BY seq LIMIT 1
+        """
+    ).fetchone()
+    return time_of(row[0], codec.decode(row[1], TABLES[row[0]].record)) if row else None
 
 
 def _feed_due(feed: bytes, request_url: str, state: bytes) -> FeedDue:

@@ -16,11 +16,11 @@ from typing import Any
 from pipeline.data_directory import LOCK_FILE
 from pipeline.ledger import Ledger, LedgerError
 from pipeline.logs import without_secrets
-from pipeline.state import FILE_NAME
+from pipeline.state import FILE_NAME, outbox_since
 from schemas import codec, ids
 from schemas.enums import PollStatus, Reason
 from schemas.records import Feed, PollState
-from schemas.tables import TABLES, time_of
+from schemas.tables import TABLES
 
 # What a feed's own rhythm is read from, see `is_quiet`.
 HISTORY = dt.timedelta(days=42)  # six weeks: a weekly feed shows its rhythm
@@ -157,7 +157,7 @@ def status(folder: Path, now: dt.datetime) -> Status:
             queue_due=queue_due,
             queue_due_since=None if due_since is None else _moment(due_since),
             outbox_rows=state.execute("SELECT count(*) FROM outbox").fetchone()[0],
-            outbox_since=_outbox_since(state),
+            outbox_since=outbox_since(state),
             sinks=tuple(_sinks(state)),
             rows={table: _count(ledger, table) for table in TABLES},
         )
@@ -252,14 +252,6 @@ def _gaps(ledger: Ledger, urls: Mapping[str, str], since: dt.datetime) -> Iterat
     for row in found:
         if row["feed_id"] in urls:
             yield Gap(feed_id=row["feed_id"], url=urls[row["feed_id"]], polled_at=row["polled_at"])
-
-
-def _outbox_since(state: sqlite3.Connection) -> dt.datetime | None:
-    """About when the oldest row was committed: these tables' times are those of the cycle that wrote them."""
-    row = state.execute(
-        "SELECT tab, row FROM outbox WHERE tab IN ('outcomes', 'polls', 'dead_letters') ORDER BY seq LIMIT 1"
-    ).fetchone()
-    return time_of(row[0], codec.decode(row[1], TABLES[row[0]].record)) if row else None
 
 
 def _sinks(state: sqlite3.Connection) -> Iterator[SinkStatus]:
