@@ -30,6 +30,7 @@ class Stage(StrEnum):
     POLL = "poll"
     FETCH = "fetch"
     EXTRACT = "extract"
+    IDENTIFY = "identify"
     REVISE = "revise"
     LINK = "link"
     TAG = "tag"

@@ -34,6 +34,13 @@ from schemas.enums import (
 SCHEMA_VERSION = 2
 
 
+@dataclass(frozen=True, slots=True)
+class Since:
+    """Marks a column that came with a later version of the tables."""
+
+    version: int
+
+
 # ── parts of rows ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -149,7 +156,9 @@ class Revision:
     pub_status: A[PubStatus, "whether it may be used"] = PubStatus.USABLE
     availability: A[Availability, "whether its address answers"] = Availability.LIVE
     seen_until: A[
-        dt.datetime | None, "when the same content was seen again, if a capture that lies in between arrived late"
+        dt.datetime | None,
+        "when the same content was seen again, if a capture that lies in between arrived late",
+        Since(2),
     ] = None
 
 

@@ -27,28 +27,54 @@ _JSON_SCHEMA = "https://json-schema.org/draft/2020-12/schema"
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table: what one row is, what identifies it, and the column whose day partitions it."""
+    """A table: what one row is, what identifies it, and the column whose day partitions it.
+
+    Args:
+        judged: its columns that are judgements: another row may say otherwise later. All others are facts.
+    """
 
     name: str
     record: type[Any]
     key: tuple[str, ...]
     time_column: str
+    grain: str
+    judged: frozenset[str] = frozenset()
 
 
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
-        Table("articles", Article, ("capture_id",), "observed_at"),
-        Table("revisions", Revision, ("capture_id", "judged_seq"), "observed_at"),
-        Table("links", Link, ("copy_id", "original_id", "judged_seq"), "observed_at"),
-        Table("outcomes", Outcome, ("entry_id", "attempt"), "decided_at"),
-        Table("polls", Poll, ("feed_id", "polled_at"), "polled_at"),
-        Table("feeds", Feed, ("feed_id", "valid_from"), "valid_from"),
-        Table("dead_letters", DeadLetter, ("id",), "died_at"),
+        Table(
+            "articles",
+            Article,
+            ("capture_id",),
+            "observed_at",
+            "one capture that brought new content of an article: the facts.",
+        ),
+        Table(
+            "revisions",
+            Revision,
+            ("capture_id", "judged_seq"),
+            "observed_at",
+            "one judgement of a capture against the one before it; the highest judged_seq of a capture is valid.",
+            frozenset({"predecessor_id", "change", "change_note", "pub_status", "availability", "seen_until"}),
+        ),
+        Table(
+            "links",
+            Link,
+            ("copy_id", "original_id", "judged_seq"),
+            "observed_at",
+            "one judgement of what an article is a copy of; the highest judged_seq of a copy is valid.",
+            frozenset({"original_id", "kind", "similarity", "containment", "evidence", "cluster_id"}),
+        ),
+        Table("outcomes", Outcome, ("entry_id", "attempt"), "decided_at", "how one attempt at an entry ended."),
+        Table("polls", Poll, ("feed_id", "polled_at"), "polled_at", "one look at a feed; quiet ones are counted only."),
+        Table("feeds", Feed, ("feed_id", "valid_from"), "valid_from", "a feed's settings since a time."),
+        Table("dead_letters", DeadLetter, ("id",), "died_at", "something that could not be used, with its raw input."),
     )
 }
 # What `wirebeam poll` hands on: rows of a stream, and of no warehouse.
-ENTRIES = Table("entries", Entry, ("entry_id",), "observed_at")
+ENTRIES = Table("entries", Entry, ("entry_id",), "observed_at", "an entry of a feed that is new or has changed.")
 ROWS: dict[str, Table] = {**TABLES, ENTRIES.name: ENTRIES}  # all that an outbox may hold
 TABLE_OF: dict[type[Any], str] = {table.record: table.name for table in ROWS.values()}
 
@@ -60,6 +86,7 @@ class Column:
     Args:
         kind: str, int, float, bool, bytes or datetime; `list` with one element; `dict` (a struct) with its fields.
         values: the closed vocabulary of a str column, or ().
+        since: the version of the tables that brought it.
     """
 
     name: str
@@ -68,6 +95,7 @@ class Column:
     meaning: str
     fields: tuple["Column", ...] = ()
     values: tuple[str, ...] = ()
+    since: int = 1
 
 
 @cache
@@ -122,8 +150,9 @@ def _builtins(record: object) -> dict[str, Any]:
 def _columns(record: type[Any]) -> Iterator[Column]:
     hints = typing.get_type_hints(record, include_extras=True)
     for field in dataclasses.fields(record):
-        hint, meaning = typing.get_args(hints[field.name])
-        yield _column(field.name, hint, meaning)
+        hint, meaning, *marks = typing.get_args(hints[field.name])
+        since = max((mark.version for mark in marks), default=1)
+        yield dataclasses.replace(_column(field.name, hint, meaning), since=since)
 
 
 def _column(name: str, hint: Any, meaning: str) -> Column:

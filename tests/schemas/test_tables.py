@@ -10,9 +10,10 @@ import msgspec
 import pytest
 from pyiceberg.io.pyarrow import schema_to_pyarrow
 
-from schemas import tables
+from schemas import dialects, tables
 from schemas.enums import EntityType, MentionField, Source
-from schemas.records import Article, Caption, Delivery, Entity, Mention
+from schemas.examples import EXAMPLES
+from schemas.records import SCHEMA_VERSION, Article, Caption, Delivery, Entity, Mention
 
 GOLDEN = Path(__file__).parent / "golden"
 NOW = dt.datetime(2026, 3, 1, 12, 30, 15, 123456, tzinfo=dt.UTC)
@@ -21,6 +22,9 @@ FORMATS: dict[str, Callable[[str], str]] = {
     "arrow.txt": lambda table: tables.arrow_schema(table).to_string() + "\n",
     "iceberg.json": lambda table: tables.iceberg_schema(table).model_dump_json(indent=1) + "\n",
     "schema.json": lambda table: json.dumps(tables.json_schema(table), indent=1) + "\n",
+    "bigquery.json": lambda table: json.dumps(dialects.bigquery_schema(table), indent=1) + "\n",
+    "postgres.sql": dialects.postgres_ddl,
+    "avsc": lambda table: json.dumps(dialects.avro_schema(table), indent=1) + "\n",
 }
 
 
@@ -32,6 +36,42 @@ def test_definition_is_the_golden_one(table: str, form: str) -> None:
     if os.environ.get("WIREBEAM_UPDATE_GOLDEN"):
         path.write_text(made)
     assert made == path.read_text(), f"{path.name} differs: a change of a table is additive and steps SCHEMA_VERSION"
+
+
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
+def test_the_tables_of_every_version_are_still_in_the_present_ones(version: int) -> None:
+    """What a version brought stays as it was: a further column names its own, higher version."""
+    path = GOLDEN / f"columns.v{version}.json"
+    if version == SCHEMA_VERSION and os.environ.get("WIREBEAM_UPDATE_GOLDEN"):
+        path.write_text(json.dumps(_columns_until(version), indent=1) + "\n")
+    assert _columns_until(version) == json.loads(path.read_text()), "an older version's columns have changed"
+
+
+def _columns_until(version: int) -> dict[str, dict[str, str]]:
+    """For each table: its columns up to `version`, with type and nullability."""
+    return {
+        table: {
+            column.name: str(tables.arrow_schema(table).field(column.name))
+            for column in tables.columns(table)
+            if column.since <= version
+        }
+        for table in tables.TABLES
+    }
+
+
+@pytest.mark.parametrize("table", tables.TABLES)
+def test_an_example_fills_every_column(table: str) -> None:
+    row = msgspec.to_builtins(EXAMPLES[table])
+    empty = [column.name for column in tables.columns(table) if row.get(column.name, 0) in (None, [])]
+    assert empty == []
+    assert isinstance(EXAMPLES[table], tables.TABLES[table].record)
+
+
+@pytest.mark.parametrize("table", tables.TABLES)
+def test_the_dictionary_has_every_column(table: str) -> None:
+    words = dialects.dictionary(table)
+    for column in tables.columns(table):
+        assert f"| {column.name} | " in words
 
 
 @pytest.mark.parametrize("table", tables.TABLES)
