@@ -55,14 +55,15 @@ from pipeline.newsroom.loopback import SUFFIX, Answer, Asked, LoopbackServer, co
 from pipeline.sinks.iceberg import CATALOG_FILE
 from pipeline.state import State
 from schemas import ids
-from schemas.memory import KnownCapture, Sketch
+from schemas.memory import KnownAlias, KnownCapture, Sketch
 from schemas.records import Article, Capture, Entry, Feed, FeedDue, Page
 from transforms.copies.index import CopyIndex, Layered
-from transforms.extract import Failed, captured, extract, from_feed
+from transforms.extract import Failed, capture_of, from_feed
 from transforms.feeds.output import PollResult
 from transforms.feeds.reading import read_feed
 from transforms.feeds.window import last_shown
 from transforms.fetch import page_of, request_for, validators_of
+from transforms.identify import identify, names_of
 from transforms.link import link, sketch_of
 from transforms.names.tagger import Tagger, load_tagger
 from transforms.outcomes import utc_now
@@ -269,6 +270,7 @@ class _Bench:
                 gathered=Shared(Gathered),
                 downloads=downloads,
                 pool=pool,
+                aliases=self._memory,
                 articles=self._memory,
                 copies=self._memory,
                 initial=None,
@@ -281,7 +283,7 @@ class _Bench:
 
     @property
     def memory(self) -> StateMemory:
-        """Of revise and link."""
+        """Of identify, revise and link."""
         return cast("StateMemory", self._memory.get())
 
     def run(self, feeds: Sequence[FeedDue]) -> Gathered:
@@ -315,7 +317,7 @@ class _Pure:
 
     Args:
         get: the downloads.
-        memory: of revise and link.
+        memory: of identify, revise and link.
         tagger: what finds the entities.
     """
 
@@ -328,7 +330,8 @@ class _Pure:
         gathered = Gathered()
         entries = [entry for due in feeds for entry in self._polled(due, gathered)]
         pages = [page for entry in entries if (page := self._fetched(entry, gathered))]
-        captures = [capture for page in pages if (capture := _extracted(page))]
+        extracted = [capture for page in pages if (capture := _extracted(page))]
+        captures = self._identified(extracted, gathered)
         for capture in self._linked(self._revised(captures, gathered), gathered):
             tagged = replace(capture, article=tag(capture.article, self.tagger))
             for record in publish(tagged, utc_now):
@@ -350,12 +353,26 @@ class _Pure:
         page = page_of(entry, answer)
         return page if isinstance(page, Page) else None
 
+    def _identified(self, captures: Sequence[Capture], gathered: Gathered) -> list[Capture]:
+        held: dict[str, KnownAlias] = {}
+        identified = []
+        for capture in captures:
+            keys = [name.key for name in names_of(capture)]
+            known = [*self.memory.known(keys), *(held[key] for key in keys if key in held)]
+            found = identify(capture, known)
+            assert not self.memory.is_suppressed([*keys, found.capture.article.article_id])
+            for alias in found.aliases:
+                held[alias.key] = alias
+                gathered.add(alias)
+            identified.append(found.capture)
+        return identified
+
     def _revised(self, captures: Sequence[Capture], gathered: Gathered) -> Iterator[Capture]:
         held: dict[str, list[KnownCapture]] = defaultdict(list)
         for capture in captures:
-            article = capture.article
-            judgement = revise(article, [*self.memory.neighbours(article.article_id), *held[article.article_id]])
-            held[article.article_id] += judgement.known
+            article_id = capture.article.article_id
+            judgement = revise(capture, [*self.memory.neighbours(article_id), *held[article_id]])
+            held[article_id] += judgement.known
             for record in (*judgement.revisions, *judgement.known):
                 gathered.add(record)
             yield replace(capture, change=judgement.change)
@@ -377,11 +394,10 @@ class _Pure:
 
 
 def _extracted(page: Page) -> Capture | None:
-    found = extract(page)
+    found = capture_of(page)
     if isinstance(found, Failed):
-        page = from_feed(page, found)
-        found = extract(page)
-    return captured(page, found) if isinstance(found, Article) else None
+        found = capture_of(from_feed(page, found))
+    return found if isinstance(found, Capture) else None
 
 
 def _poll(due: FeedDue, get: Get) -> PollResult:

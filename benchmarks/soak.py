@@ -40,7 +40,7 @@ import structlog
 from benchmarks.soak_site import CLOCK, SimulatedDownloads, Site, now
 from pipeline import warehouse
 from pipeline.data_directory import warehouse_of
-from pipeline.live import MAX_FEEDS, MAX_PAGES, Settings, run_always
+from pipeline.live import HOUSEKEEPING, MAX_FEEDS, MAX_PAGES, Settings, run_always
 from pipeline.metrics import Metrics
 from pipeline.newsroom.loopback import LoopbackServer
 from pipeline.sinks import open_sink
@@ -59,7 +59,6 @@ HOST = "127.0.0.1"
 SAMPLE_EVERY = dt.timedelta(hours=6)
 WARM_UP = dt.timedelta(days=1)  # caches fill, libraries are loaded: growth is counted from here
 WORKERS = 2
-HOUSEKEEPING = "housekeeping"  # the name of the thread that the run does its maintenance in
 LISTED = 5  # examples of what is wrong
 
 

@@ -5,6 +5,7 @@ again, and the sink refuses what it has. Rows leave the outbox when every sink o
 """
 
 import contextlib
+import datetime as dt
 import sqlite3
 import threading
 import time
@@ -14,9 +15,13 @@ from pathlib import Path
 import structlog
 
 from pipeline.metrics import Metrics
-from pipeline.sinks.base import Batch, Row, Sink, SinkError
+from pipeline.sinks.base import Batch, Refused, Row, Sink, SinkError
 from pipeline.state import State
-from schemas.records import Delivery
+from schemas import codec, ids
+from schemas.enums import Reason, Stage
+from schemas.records import DeadLetter, Delivery
+from schemas.tables import TABLE_OF
+from transforms import outcomes
 from transforms.outcomes import Clock, utc_now
 
 MAX_ROWS = 5_000  # of one batch: bounds memory, and makes few large commits of many small cycles
@@ -43,7 +48,7 @@ def deliver(state: State, sink: Sink, metrics: Metrics, clock: Clock = utc_now) 
         last = rows[-1].seq
         started = time.monotonic()
         try:
-            sink.write(
+            refused = sink.write(
                 Batch(
                     writer=state.id,
                     rows=tuple(rows),
@@ -54,8 +59,29 @@ def deliver(state: State, sink: Sink, metrics: Metrics, clock: Clock = utc_now) 
             raise
         except Exception as error:  # whatever a sink's library raises delays that sink only
             raise SinkError(f"{sink.uri}: {type(error).__name__}: {error}") from error
-        state.set_cursor(sink.uri, last, ingested_at)
+        state.set_cursor(sink.uri, last, ingested_at, [_letter(sink, each, clock()) for each in _told(refused)])
+        for each in refused:
+            log.warning("row_refused", sink=sink.uri, table=each.row.table, error=each.error)
         metrics.delivered(sink.uri, rows, time.monotonic() - started)
+
+
+def _told(refused: Sequence[Refused]) -> list[Refused]:
+    """Without dead letters: a refused one would bring another."""
+    return [each for each in refused if each.row.table != TABLE_OF[DeadLetter]]
+
+
+def _letter(sink: Sink, refused: Refused, now: dt.datetime) -> DeadLetter:
+    raw = codec.encode(refused.row.record)
+    return DeadLetter(
+        id=ids.hash_id("refused", sink.uri, refused.row.table, raw),
+        stage=Stage.WRITE,
+        reason=Reason.REFUSED,
+        died_at=now,
+        error=f"{sink.uri}, a row of {refused.row.table}: {refused.error}"[: outcomes.DETAIL_LIMIT].replace("\0", ""),
+        raw=raw[: outcomes.RAW_LIMIT_BYTES],
+        entry_id=getattr(refused.row.record, "entry_id", None),
+        feed_id=getattr(refused.row.record, "feed_id", None),
+    )
 
 
 class Deliverer:

@@ -11,6 +11,7 @@ from transforms import coders  # noqa: F401  # registers the records' coder
 from transforms.copies.index import CopyMemory
 from transforms.extract import ExtractPages
 from transforms.fetch import FetchPages
+from transforms.identify import AliasMemory, IdentifyCaptures
 from transforms.link import LinkCopies
 from transforms.names.tagger import Tagger, load_tagger
 from transforms.outcomes import Clock, utc_now
@@ -32,7 +33,7 @@ class Work:
     feeds: Sequence[FeedDue] = ()
     entries: Sequence[Entry] = ()
     pages: Sequence[Page] = ()  # put back by replay, to be extracted
-    captures: Sequence[Capture] = ()  # put back by replay, to be revised
+    captures: Sequence[Capture] = ()  # put back by replay, to be identified
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Parts:
         gathered: where everything that it produces ends.
         downloads: the process's HTTP client.
         pool: the process's workers.
+        aliases: the memory of identify.
         articles: the memory of revise.
         copies: the memory of link.
         initial: how many of the newest entries to take of a feed seen for the first time; None for all.
@@ -59,6 +61,7 @@ class Parts:
     gathered: Shared[Gathered]
     downloads: Shared[Downloads]
     pool: Shared[Pool]
+    aliases: Shared[AliasMemory]
     articles: Shared[ArticleMemory]
     copies: Shared[CopyMemory]
     initial: int | None
@@ -101,7 +104,10 @@ def build(root: beam.Pipeline, parts: Parts, *, ends_after_poll: bool = False) -
     pages = (work.pages, fetched.pages) | "FlattenPages" >> beam.Flatten()
     extracted = pages | "Extract" >> ExtractPages(pool=parts.pool, policy=parts.policy, clock=parts.clock)
     captures = (work.captures, extracted.captures) | "FlattenCaptures" >> beam.Flatten()
-    revised = captures | "Revise" >> ReviseCaptures(memory=parts.articles, clock=parts.clock)
+    identified = captures | "Identify" >> IdentifyCaptures(memory=parts.aliases, clock=parts.clock)
+    revised = (identified.captures, fetched.sights) | "Revise" >> ReviseCaptures(
+        memory=parts.articles, clock=parts.clock
+    )
     linked = revised.captures | "Link" >> LinkCopies(memory=parts.copies, clock=parts.clock)
     tagged = linked.captures | "Tag" >> TagEntities(tagger=parts.tagger, clock=parts.clock)
     published = tagged.captures | "Publish" >> PublishCaptures(clock=parts.clock)
@@ -112,6 +118,9 @@ def build(root: beam.Pipeline, parts: Parts, *, ends_after_poll: bool = False) -
         ("GatherFetchDeadLetters", fetched.dead_letters),
         ("GatherExtractOutcomes", extracted.outcomes),
         ("GatherExtractDeadLetters", extracted.dead_letters),
+        ("GatherAliases", identified.aliases),
+        ("GatherIdentifyOutcomes", identified.outcomes),
+        ("GatherIdentifyDeadLetters", identified.dead_letters),
         ("GatherRevisions", revised.revisions),
         ("GatherKnownCaptures", revised.known),
         ("GatherReviseOutcomes", revised.outcomes),

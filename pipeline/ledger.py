@@ -17,10 +17,12 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
+from pipeline import alias_store
 from pipeline.data_directory import warehouse_of
 from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME, STATE_VERSION
 from pipeline.warehouse import WarehouseError, connect
 from schemas import codec, ids
+from schemas.memory import KnownAlias
 from schemas.records import Delivery, Entry
 from schemas.tables import TABLE_OF, TABLES, arrow_schema, arrow_table
 
@@ -140,6 +142,10 @@ class Ledger:
             )
         for entry, due_at in found:
             yield Queued(codec.decode(entry, Entry), ids.EPOCH + due_at * ids.MICROSECOND)
+
+    def aliases(self, keys: Sequence[str]) -> list[KnownAlias]:
+        """What identify knows under these keys."""
+        return alias_store.known(self.state, keys) if self.state else []
 
     def sinks(self) -> dict[str, int]:
         """Each sink that was ever delivered to, and the sequence number up to which it has everything."""

@@ -48,6 +48,7 @@ MAX_FEEDS = 200  # polled in one cycle
 MAX_PAGES = 200  # taken up in one cycle
 LEAST_OF_HOST = 4  # of those, of one host
 SHORTEST_SLEEP_S, LONGEST_SLEEP_S = 0.05, 5.0  # between two turns of a loop with nothing due: feed lists are looked at
+HOUSEKEEPING = "housekeeping"  # name of the thread that maintains the data directory beside a run
 HOUSEKEEPING_LOOK = dt.timedelta(minutes=1)
 CYCLE_TRIES = 5  # cycles in a row that may fail by a fault of our own before the run gives up
 DEADLINE_S = 1.0  # a cycle waits this long for polls, and again for pages
@@ -220,6 +221,7 @@ class _Engine:
                 gathered=Shared(_new_gathered, (str(folder),)),
                 downloads=self._downloads,
                 pool=self._pool,
+                aliases=self._memory,
                 articles=self._memory,
                 copies=self._memory,
                 initial=settings.initial,
@@ -404,7 +406,7 @@ class _Housekeeper:
         due = maintain_due(self._folder, now)
         if due:
             # Whatever it is doing when the process ends is done next time.
-            self._thread = threading.Thread(target=self._maintain, args=(due,), name="housekeeping", daemon=True)
+            self._thread = threading.Thread(target=self._maintain, args=(due,), name=HOUSEKEEPING, daemon=True)
             self._thread.start()
 
     def _maintain(self, due: frozenset[Task]) -> None:

@@ -8,7 +8,8 @@ the jsonl sink are the user's own.
 What forgetting costs: an article that a feed shows again, changed, later than `ARTICLE_TTL` after its newest capture is
 judged as new, with one more row even if its text is the same; its earlier rows, and its row in `latest`, stay right. A
 text observed later than `SKETCH_TTL` after its original is not found to be a copy (link compares within `link.WINDOW`
-anyway). A cluster whose first article is forgotten keeps its name: what is forgotten counts as the oldest.
+anyway). A cluster whose first article is forgotten keeps its name: what is forgotten counts as the oldest. An article
+that comes under a new address later than `ALIAS_TTL` after it was last seen under its old ones is a new article.
 """
 
 import datetime as dt
@@ -20,22 +21,21 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
+from pipeline import copy_store
 from pipeline.data_directory import DataDirectoryError, RunnerLock, warehouse_of
 from pipeline.sinks.compact import CompactError, TableReport, is_warehouse, maintain_warehouse
 from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME, StateError
-from schemas import codec, ids
-from schemas.memory import Sketch
-from transforms import link, revise
-from transforms.copies.index import POSTED
-from transforms.copies.sketch import shingles_of
+from schemas import ids
+from transforms import identify, link, revise
 from transforms.outcomes import Clock, utc_now
 
 ARTICLE_TTL = revise.TTL  # of an article's captures and its lineage, after the newest capture; as on a cluster
+ALIAS_TTL = identify.TTL  # of a name, after an article was last seen under it
 SKETCH_TTL = link.WINDOW + dt.timedelta(days=7)  # after it was observed; a week for captures that come late
 CAPTURES_KEPT = revise.KNOWN_LIMIT  # of one article, the newest: revise asks for no more
 
 BATCH = 1_000  # rows looked at between two looks at the clock
-SKETCHES_AT_ONCE = 25  # forgotten in one transaction, each with up to 64 postings: 20 ms (benchmarks/maintenance.py)
+SKETCHES_AT_ONCE = 25  # forgotten in one transaction, each with up to 32 postings: 10 ms (benchmarks/maintenance.py)
 PAGES_AT_ONCE = 250  # of 4 KiB, given back in one transaction
 FREE_SHARE = 0.1  # of the file that may be free pages: the next rows go there
 PAUSE_S = 0.02  # between two transactions, for others that wait to write
@@ -61,6 +61,7 @@ class StateReport:
     captures: int
     sketches: int
     lineages: int
+    aliases: int
     bytes_before: int
     bytes_after: int
 
@@ -155,7 +156,8 @@ def _forget(folder: Path, database: "_Database", now: dt.datetime, sleep: Callab
     for batches in (
         database.forget_captures(now - ARTICLE_TTL),
         database.forget_sketches(now - SKETCH_TTL),
-        database.forget_lineages(now - ARTICLE_TTL),
+        database.forget_old("lineages", "article_id", now - ARTICLE_TTL),
+        database.forget_old("aliases", "key", now - ALIAS_TTL),
         database.give_back(folder),
     ):
         rows = 0
@@ -164,11 +166,12 @@ def _forget(folder: Path, database: "_Database", now: dt.datetime, sleep: Callab
             sleep(PAUSE_S)
         forgotten.append(rows)
     database.checkpoint()
-    captures, sketches, lineages, _ = forgotten
+    captures, sketches, lineages, aliases, _ = forgotten
     return StateReport(
         captures=captures,
         sketches=sketches,
         lineages=lineages,
+        aliases=aliases,
         bytes_before=before,
         bytes_after=database.size_bytes(),
     )
@@ -191,6 +194,7 @@ def _expected(database: "_Database", now: dt.datetime) -> StateReport:
         ),
         sketches=database.number("SELECT count(*) FROM sketches WHERE observed_at < ?", old_sketch),
         lineages=database.number("SELECT count(*) FROM lineages WHERE observed_at < ?", old),
+        aliases=database.number("SELECT count(*) FROM aliases WHERE observed_at < ?", ids.micros(now - ALIAS_TTL)),
         bytes_before=size,
         bytes_after=size,
     )
@@ -274,20 +278,21 @@ class _Database:
                 yield self._forget_sketches(old[start : start + SKETCHES_AT_ONCE])
             last = rows[-1][0]
 
-    def forget_lineages(self, before: dt.datetime) -> Iterator[int]:
+    def forget_old(self, table: str, key: str, before: dt.datetime) -> Iterator[int]:
+        """Rows of a table that were observed before, in the order of its primary key."""
         last = ""
         while True:
             rows = self._db.execute(
-                "SELECT article_id, observed_at < ? FROM lineages WHERE article_id > ? ORDER BY article_id LIMIT ?",
+                f"SELECT {key}, observed_at < ? FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT ?",  # noqa: S608  # ours
                 (ids.micros(before), last, BATCH),
             ).fetchall()
             if not rows:
                 return
-            old = [article_id for article_id, is_old in rows if is_old]
-            if old:  # unless it was judged anew meanwhile
+            old = [name for name, is_old in rows if is_old]
+            if old:  # unless it was stored anew meanwhile
                 yield self._delete(
-                    "DELETE FROM lineages WHERE article_id = ? AND observed_at < ?",
-                    [(article_id, ids.micros(before)) for article_id in old],
+                    f"DELETE FROM {table} WHERE {key} = ? AND observed_at < ?",  # noqa: S608  # as above
+                    [(name, ids.micros(before)) for name in old],
                 )
             last = rows[-1][0]
 
@@ -317,24 +322,14 @@ class _Database:
         self._db.execute(f"PRAGMA busy_timeout = {int(1000 * BUSY_TIMEOUT_S)}")
 
     def _forget_sketches(self, numbers: Sequence[int]) -> int:
-        places = ", ".join("?" * len(numbers))
-        found = self._db.execute(
-            f"SELECT number, sketch FROM sketches WHERE number IN ({places})",  # noqa: S608  # only question marks
-            numbers,
-        ).fetchall()
-        postings = []
-        for number, blob in found:
-            sketch = codec.decode(blob, Sketch)
-            postings += [(sketch.language, int(posted), number) for posted in shingles_of(sketch)[:POSTED]]
         self._db.execute("BEGIN IMMEDIATE")
         try:
-            self._db.executemany("DELETE FROM postings WHERE language = ? AND hash = ? AND number = ?", postings)
-            self._db.executemany("DELETE FROM sketches WHERE number = ?", [(number,) for number, _ in found])
+            forgotten = copy_store.forget(self._db, numbers)
         except BaseException:
             self._db.execute("ROLLBACK")
             raise
         self._db.execute("COMMIT")
-        return len(found)
+        return forgotten
 
     def _delete(self, statement: str, values: Sequence[tuple[object, ...]]) -> int:
         self._db.execute("BEGIN IMMEDIATE")

@@ -1,4 +1,4 @@
-"""The memories of revise and link over state.db: they read what was committed; only `State.commit` writes.
+"""The memories of identify, revise and link over state.db: they read what was committed; only `State.commit` writes.
 
 The stages ask from Beam's threads, while the driver's thread waits for the run to end.
 """
@@ -9,18 +9,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pipeline import alias_store, copy_store
 from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME
 from schemas import codec
-from schemas.memory import KnownCapture, Lineage, Sketch
-from transforms.copies.index import CANDIDATES, LEAST_HITS, POSTED
-from transforms.copies.sketch import shingles_of
+from schemas.memory import KnownAlias, KnownCapture, Lineage, Sketch
 from transforms.revise import KNOWN_LIMIT
 
 T = TypeVar("T")
 
 
 class StateMemory:
-    """`transforms.revise.ArticleMemory` and `transforms.link.CopyMemory` over the state.db in a data directory.
+    """`AliasMemory` of identify, `ArticleMemory` of revise and `CopyMemory` of link over a data directory's state.db.
 
     Args:
         folder: the data directory, as a str so that it can name a `Shared`; its state.db exists.
@@ -35,6 +34,16 @@ class StateMemory:
         """Close the file."""
         self._db.close()
 
+    def known(self, keys: Sequence[str]) -> Sequence[KnownAlias]:
+        """What is known under these keys."""
+        with self._lock:
+            return alias_store.known(self._db, keys)
+
+    def is_suppressed(self, keys: Sequence[str]) -> bool:
+        """Whether one of these names or article ids was purged."""
+        with self._lock:
+            return alias_store.is_suppressed(self._db, keys)
+
     def neighbours(self, article_id: str) -> Sequence[KnownCapture]:
         """The newest known captures of an article, in observed order."""
         newest_first = (
@@ -43,39 +52,24 @@ class StateMemory:
         return self._records(KnownCapture, newest_first, (article_id, KNOWN_LIMIT))[::-1]
 
     def candidates(self, language: str, sketch: Sketch) -> Sequence[Sketch]:
-        """The sketches that share most posted hashes with `sketch`; see `transforms.copies.index`."""
-        hashes = shingles_of(sketch)[:POSTED]
-        places = ", ".join("?" * len(hashes))
-        return self._records(
-            Sketch,
-            f"""
-            SELECT sketch FROM sketches JOIN (
-                SELECT number, count(*) AS hits FROM postings WHERE language = ? AND hash IN ({places})
-                GROUP BY number HAVING hits >= ?
-            ) USING (number) ORDER BY hits DESC, capture_id LIMIT ?
-            """,  # noqa: S608  # only question marks are joined in
-            (language, *map(int, hashes), LEAST_HITS, CANDIDATES),
-        )
+        """The sketches that share posted hashes with `sketch`."""
+        with self._lock:
+            return copy_store.candidates(self._db, language, sketch)
 
     def sketches(self, article_id: str) -> Sequence[Sketch]:
         """The sketches of an article's captures."""
-        return self._records(Sketch, "SELECT sketch FROM sketches WHERE article_id = ? ORDER BY number", (article_id,))
+        with self._lock:
+            return copy_store.sketches_of(self._db, article_id)
 
     def lineages(self, article_ids: Iterable[str]) -> Sequence[Lineage]:
         """The lineages of these articles, where known."""
-        wanted = list(article_ids)
-        places = ", ".join("?" * len(wanted))
-        return self._records(
-            Lineage,
-            f"SELECT lineage FROM lineages WHERE article_id IN ({places})",  # noqa: S608  # only question marks
-            wanted,
-        )
+        with self._lock:
+            return copy_store.lineages_of(self._db, article_ids)
 
     def members(self, cluster_id: str) -> Sequence[Lineage]:
         """The lineages of a cluster's articles."""
-        return self._records(
-            Lineage, "SELECT lineage FROM lineages WHERE cluster_id = ? ORDER BY article_id", (cluster_id,)
-        )
+        with self._lock:
+            return copy_store.members_of(self._db, cluster_id)
 
     def _records(self, kind: type[T], query: str, values: Sequence[Any]) -> list[T]:
         with self._lock:

@@ -1,12 +1,14 @@
 """rebuild-state: state.db made anew from the warehouse alone, for when it was lost or is damaged.
 
-What comes back: the feeds with their settings, what revise knows of captures, what link knows of texts and lineages.
-So the next run writes no row twice that says nothing new, `judged_seq` goes on counting up, and copies are found.
+What comes back: the feeds with their settings, the names by which identify knows articles, what revise knows of
+captures, what link knows of texts and lineages. So articles keep their ids, the next run writes no row twice that says
+nothing new, `judged_seq` goes on counting up, and copies are found.
 
-The list kept by `wirebeam feeds` is taken over from the old file, if that can be read. What the warehouse does not hold
-is lost: user names and passwords in other feeds' addresses, the entries that waited for another attempt, rows that no
-sink had yet, and poll's memory of entries. The next poll therefore takes every entry that a feed still shows for new:
-their pages are fetched again, and end as unchanged, which the ledger then holds beside their first outcome.
+The list kept by `wirebeam feeds`, and what was purged and is never to be taken in again, are taken over from the old
+file, if that can be read. What the warehouse does not hold is lost: user names and passwords in other feeds' addresses,
+the entries that waited for another attempt, rows that no sink had yet, and poll's memory of entries. The next poll
+therefore takes every entry that a feed still shows for new: their pages are fetched again, and end as unchanged, which
+the ledger then holds beside their first outcome.
 
 The new file appears whole or not at all.
 """
@@ -30,18 +32,21 @@ from pipeline import warehouse
 from pipeline.data_directory import RunnerLock, warehouse_of
 from pipeline.feed_store import add_feeds, feed_list
 from pipeline.feedlist import FeedSetting
-from pipeline.maintain import ARTICLE_TTL, SKETCH_TTL
+from pipeline.maintain import ALIAS_TTL, ARTICLE_TTL, SKETCH_TTL
 from pipeline.state import FILE_NAME, State
 from schemas import codec
-from schemas.enums import Change, LinkKind, PubStatus
-from schemas.memory import KnownCapture, Lineage, Sketch
-from schemas.records import Article, Feed, PollState
+from schemas.enums import Availability, Change, LinkKind, NoticeKind, Origin, PubStatus
+from schemas.memory import KnownAlias, KnownCapture, Lineage, Sketch
+from schemas.records import Article, Capture, Feed, Notice, PollState
+from transforms.identify import aliases_of
 from transforms.link import NEW_CONTENT, SKETCH_LIMIT, sketch_of
 from transforms.outcomes import Clock, utc_now
-from transforms.revise import KNOWN_LIMIT, revise
+from transforms.revise import KNOWN_LIMIT, remembered
+from transforms.text import notices
 from transforms.write import Gathered
 
 BATCH = 1_000  # rows read at once, and committed at once
+_NOTICES = {PubStatus.CANCELED: NoticeKind.KILL, PubStatus.WITHHELD: NoticeKind.WITHHELD}
 UNFINISHED = "state-unfinished"  # the folder in which the new file is made
 
 _FEEDS = """
@@ -52,18 +57,20 @@ QUALIFY row_number() OVER (PARTITION BY feed_id ORDER BY valid_from DESC, ingest
 # The captures of articles with one since $since, each with its valid judgement, an article's together.
 _CAPTURES = """
 WITH judged AS (
-    SELECT capture_id, judged_seq, predecessor_id, change, pub_status FROM revisions
+    SELECT capture_id, judged_seq, predecessor_id, change, change_note, pub_status, availability, seen_until
+    FROM revisions
     QUALIFY row_number() OVER (PARTITION BY capture_id ORDER BY judged_seq DESC, ingested_at DESC) = 1
 ), lineage AS (
     SELECT copy_id, original_id, cluster_id, judged_seq AS link_seq, kind, similarity, containment, evidence FROM links
     QUALIFY row_number() OVER (PARTITION BY copy_id ORDER BY judged_seq DESC, ingested_at DESC) = 1
 ), captured AS (
     SELECT DISTINCT ON (capture_id) capture_id, article_id, content_hash, observed_at, url, canonical_url, source,
-           extractor_name, extractor_version, profile_version, title, published_at, published_precision,
-           published_zone, published_suspect
+           extractor_name, extractor_version, profile_version, title, body, word_count, published_at,
+           published_precision, published_zone, published_suspect
     FROM articles
 )
-SELECT captured.*, judged.* EXCLUDE (capture_id), lineage.* EXCLUDE (copy_id)
+SELECT captured.*, judged.* EXCLUDE (capture_id), lineage.* EXCLUDE (copy_id),
+       captured.article_id IN (SELECT cluster_id FROM lineage) AS is_head
 FROM captured LEFT JOIN judged USING (capture_id) LEFT JOIN lineage ON lineage.copy_id = captured.article_id
 QUALIFY max(captured.observed_at) OVER (PARTITION BY captured.article_id) >= $since
 ORDER BY captured.article_id, captured.observed_at, captured.capture_id
@@ -82,6 +89,18 @@ WITH judged AS (
 SELECT articles.* EXCLUDE (ingested_at, batch_id, entities, captions) FROM articles
 SEMI JOIN wanted ON wanted.capture_id = articles.capture_id AND wanted.observed_at >= $since
 ORDER BY articles.ingested_at, articles.observed_at, articles.capture_id
+"""
+
+# The captures and the addresses of the entries that they answered, without texts.
+_NAMED = """
+WITH entry AS (
+    SELECT capture_id, any_value(url) AS entry_url FROM outcomes WHERE outcome IN ('published', 'revised')
+    GROUP BY capture_id
+)
+SELECT DISTINCT ON (capture_id) articles.capture_id, article_id, content_hash, observed_at, url, canonical_url, feed_id,
+       guid, source, title, published_at, published_precision, published_suspect, entry_url
+FROM articles LEFT JOIN entry USING (capture_id) WHERE observed_at >= $since
+ORDER BY observed_at, capture_id
 """
 
 
@@ -131,6 +150,7 @@ def rebuild_state(folder: Path, *, is_forced: bool = False, clock: Clock = utc_n
             counts = _fill(unfinished, connection, place, clock())
             if added := _added_feeds(folder):
                 add_feeds(unfinished, added, clock())
+            _keep_suppressed(folder, unfinished)
             put_aside, undelivered = _put_aside(folder, clock())
             (unfinished / FILE_NAME).rename(folder / FILE_NAME)
             unfinished.rmdir()
@@ -154,6 +174,15 @@ def _added_feeds(folder: Path) -> list[FeedSetting]:
         return []  # it is damaged, hence the rebuilding
 
 
+def _keep_suppressed(old: Path, new: Path) -> None:
+    """What was purged stands in the old state.db only: what is left of it in the warehouse has no names."""
+    with contextlib.suppress(sqlite3.Error):  # it is damaged, or there is none
+        with contextlib.closing(sqlite3.connect(f"{(old / FILE_NAME).absolute().as_uri()}?mode=ro", uri=True)) as state:
+            rows = state.execute("SELECT key, suppressed_at FROM suppressed").fetchall()
+        with contextlib.closing(sqlite3.connect(new / FILE_NAME)) as state, state:
+            state.executemany("INSERT INTO suppressed VALUES (?, ?)", rows)
+
+
 def _fill(
     folder: Path, connection: duckdb.DuckDBPyConnection, place: Path, now: dt.datetime
 ) -> tuple[int, int, int, int]:
@@ -165,6 +194,9 @@ def _fill(
         stored = _store(state, _memories(_rows(connection, _CAPTURES, since=now - ARTICLE_TTL)), now)
         texts = _rows(connection, _TEXTS, since=now - SKETCH_TTL, limit=SKETCH_LIMIT, changes=sorted(NEW_CONTENT))
         stored += _store(state, (sketch_of(msgspec.convert(row, Article)) for row in texts), now)
+        for are_own in (False, True):  # of two articles of one name the one that was read there comes last, and stays
+            named = _rows(connection, _NAMED, since=now - ALIAS_TTL)
+            _store(state, _aliases(named, are_own=are_own), now)
         newest = connection.execute("SELECT max(ingested_at) FROM articles").fetchone()
         if newest and newest[0]:  # what is delivered from now on bears no earlier time
             state.set_cursor(f"iceberg:{place}", 0, newest[0])
@@ -214,32 +246,64 @@ def _memories(rows: Iterable[dict[str, Any]]) -> Iterator[KnownCapture | Lineage
         for row in of_article:
             article = msgspec.convert(row, Article)
             known.append(_known(article, row))
-            # Its body was not read: what orders articles needs no text, but without a word there is no sketch.
+            # What orders articles needs no text, but without a word there is no sketch.
             sketch = sketch_of(replace(article, body="body"))
             if sketch and known[-1].change in NEW_CONTENT:
                 judged.append(sketch)
             link = row
         yield from known[-KNOWN_LIMIT:]
-        if judged:
-            yield _lineage(article_id, judged, link)
+        if judged and (lineage := _lineage(article_id, judged, link)):
+            yield lineage
+
+
+def _aliases(rows: Iterable[dict[str, Any]], *, are_own: bool) -> Iterator[KnownAlias]:
+    """The names of the captures in `rows`: the addresses at which articles were read, or the others.
+
+    A feed's key for its entry is no column, but it is the guid where there is one.
+    """
+    for row in rows:
+        capture = Capture(
+            article=msgspec.convert(row, Article),
+            entry_id="",
+            attempt=1,
+            origin=Origin.FEED,
+            entry_url=row["entry_url"] or "",
+            entry_key=row["guid"] or "",
+        )
+        yield from (alias for alias in aliases_of(capture) if alias.is_own == are_own)
 
 
 def _known(article: Article, row: dict[str, Any]) -> KnownCapture:
     """What revise remembers: the capture's facts, and its newest judgement."""
-    (known,) = revise(article, ()).known
     if row["judged_seq"] is None:
-        return known  # its judgement was not delivered
+        return remembered(article, notices.find(article.title, article.body))  # its judgement was not delivered
+    availability = Availability(row["availability"])
+    looked_at = row["seen_until"] or article.observed_at  # the earliest that it can have been: it is no column
     return replace(
-        known,
+        remembered(article, _notice(article, row)),
+        seen_at=row["seen_until"],
+        sights=() if availability is Availability.LIVE else ((looked_at, availability),),
         judged_seq=row["judged_seq"],
         predecessor_id=row["predecessor_id"],
         change=Change(row["change"]),
         pub_status=PubStatus(row["pub_status"]),
+        availability=availability,
+        seen_until=row["seen_until"],
     )
 
 
-def _lineage(article_id: str, judged: Sequence[Sketch], link: dict[str, Any]) -> Lineage:
-    """What link remembers: the article's place in the order, and its newest judgement if it was ever linked."""
+def _notice(article: Article, row: dict[str, Any]) -> Notice | None:
+    """The notice that the capture held: as it was judged, since its text may have been cut since."""
+    if row["change_note"] is None:
+        return notices.find(article.title, article.body)
+    return Notice(kind=_NOTICES.get(PubStatus(row["pub_status"]), NoticeKind.CORRECTION), text=row["change_note"])
+
+
+def _lineage(article_id: str, judged: Sequence[Sketch], link: dict[str, Any]) -> Lineage | None:
+    """What link remembers: the article's place in the order, and its newest judgement if it was ever linked.
+
+    None for an article that stands alone with one text: its sketch says it all.
+    """
     lineage = Lineage(
         article_id=article_id,
         order_at=min(sketch.order_at for sketch in judged),
@@ -249,7 +313,7 @@ def _lineage(article_id: str, judged: Sequence[Sketch], link: dict[str, Any]) ->
         sketch_count=len(judged),
     )
     if link["link_seq"] is None:
-        return lineage
+        return lineage if link["is_head"] or len(judged) > 1 else None
     return replace(
         lineage,
         original_id=link["original_id"],

@@ -1,8 +1,8 @@
 """state.db: all that a local run must remember, in one SQLite file with one commit point.
 
 `State.commit` writes what a cycle produced in one transaction: poll states, the queue of entries, the memories of
-revise and link, and the rows in the outbox. Before it nothing has happened, after it everything has: that is why a
-process can be killed at any moment. Each thread that uses the file opens a `State` of its own; SQLite's WAL keeps
+identify, revise and link, and the rows in the outbox. Before it nothing has happened, after it everything has: that is
+why a process can be killed at any moment. Each thread that uses the file opens a `State` of its own; SQLite's WAL keeps
 them apart.
 """
 
@@ -16,19 +16,18 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pipeline import alias_store, copy_store
 from pipeline.held import Held, forget_held, take_held
 from schemas import codec, ids
 from schemas.enums import Origin, OutcomeKind, Reason, Stage
-from schemas.memory import KnownCapture, Lineage, Sketch
+from schemas.memory import KnownAlias, KnownCapture, Lineage, Sketch
 from schemas.records import DeadLetter, Entry, Feed, FeedDue, Outcome, Poll, PollState, Revision, Validators
 from schemas.tables import ROWS, TABLE_OF, TABLES, time_of
 from transforms import outcomes
-from transforms.copies.index import POSTED, POSTINGS
-from transforms.copies.sketch import shingles_of
 from transforms.visits import SINGLE_RUN, Policy, next_visit
 from transforms.write import Gathered
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 FILE_NAME = "state.db"
 BUSY_TIMEOUT_S = 30.0  # a reader beside the run waits this long for the commit of a cycle
 UNACCOUNTED_TRIES = 3  # attempts after which an entry that the graph lost without a word is a dead letter
@@ -48,14 +47,6 @@ CREATE TABLE replays (entry_id TEXT PRIMARY KEY, kind TEXT NOT NULL, record BLOB
 CREATE TABLE captures (capture_id TEXT PRIMARY KEY, article_id TEXT NOT NULL, observed_at INTEGER NOT NULL,
     known BLOB NOT NULL) WITHOUT ROWID;
 CREATE INDEX captures_of_article ON captures (article_id, observed_at);
-CREATE TABLE sketches (number INTEGER PRIMARY KEY, capture_id TEXT NOT NULL UNIQUE, article_id TEXT NOT NULL,
-    observed_at INTEGER NOT NULL, sketch BLOB NOT NULL);
-CREATE INDEX sketches_of_article ON sketches (article_id);
-CREATE TABLE lineages (article_id TEXT PRIMARY KEY, cluster_id TEXT NOT NULL, observed_at INTEGER NOT NULL,
-    lineage BLOB NOT NULL) WITHOUT ROWID;
-CREATE INDEX lineages_of_cluster ON lineages (cluster_id);
-CREATE TABLE postings (language TEXT NOT NULL, hash INTEGER NOT NULL, number INTEGER NOT NULL,
-    PRIMARY KEY (language, hash, number)) WITHOUT ROWID;
 CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, tab TEXT NOT NULL, row BLOB NOT NULL);
 CREATE TABLE cursors (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL, ingested_at INTEGER NOT NULL) WITHOUT ROWID;
 """
@@ -268,8 +259,9 @@ class State:
             )
             forget_held(self._db)
             self._remember_captures(known for known in gathered.of(KnownCapture) if known.capture_id not in died)
-            self._remember_sketches(sketch for sketch in gathered.of(Sketch) if sketch.capture_id not in died)
-            self._remember_lineages(gathered.of(Lineage))
+            sketches = (sketch for sketch in gathered.of(Sketch) if sketch.capture_id not in died)
+            copy_store.remember(self._db, sketches, gathered.of(Lineage))
+            alias_store.remember(self._db, gathered.of(KnownAlias))
             self._put_outbox(rows + letters)
         return ledger
 
@@ -301,9 +293,10 @@ class State:
         seq, moment = row or (0, 0)
         return seq, ids.EPOCH + moment * ids.MICROSECOND
 
-    def set_cursor(self, sink: str, seq: int, ingested_at: dt.datetime) -> None:
-        """Note that `sink` has everything up to `seq`."""
+    def set_cursor(self, sink: str, seq: int, ingested_at: dt.datetime, letters: Sequence[DeadLetter] = ()) -> None:
+        """Note that `sink` has everything up to `seq`, but for what it refused: `letters`, new rows for all sinks."""
         with self._transaction():
+            self._put_outbox(letters)
             self._db.execute("REPLACE INTO cursors VALUES (?, ?, ?)", (sink, seq, ids.micros(ingested_at)))
 
     def trim_outbox(self, sinks: Sequence[str]) -> None:
@@ -315,7 +308,7 @@ class State:
     # ── inside ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _create(self) -> None:
-        for statement in _SCHEMA.split(";"):
+        for statement in (_SCHEMA + alias_store.SCHEMA + copy_store.SCHEMA).split(";"):
             self._db.execute(statement)
         # The id only tells the deliveries of two data directories apart in one warehouse; no row's key hangs on it.
         self._db.executemany(
@@ -356,34 +349,6 @@ class State:
             ],
         )
 
-    def _remember_sketches(self, sketches: Iterable[Sketch]) -> None:
-        for sketch in sketches:
-            known = self._db.execute(
-                "INSERT OR IGNORE INTO sketches (capture_id, article_id, observed_at, sketch) VALUES (?, ?, ?, ?)",
-                (sketch.capture_id, sketch.article_id, ids.micros(sketch.observed_at), codec.encode(sketch)),
-            )
-            if not known.rowcount:
-                continue
-            self._db.executemany(
-                """
-                INSERT INTO postings SELECT :language, :hash, :number
-                WHERE (SELECT count(*) FROM postings WHERE language = :language AND hash = :hash) < :limit
-                """,
-                [
-                    {"language": sketch.language, "hash": int(posted), "number": known.lastrowid, "limit": POSTINGS}
-                    for posted in shingles_of(sketch)[:POSTED]
-                ],
-            )
-
-    def _remember_lineages(self, lineages: Iterable[Lineage]) -> None:
-        self._db.executemany(
-            "REPLACE INTO lineages VALUES (?, ?, ?, ?)",
-            [
-                (known.article_id, known.cluster_id, ids.micros(known.observed_at), codec.encode(known))
-                for known in sorted(lineages, key=_judged_seq)  # of two of an article the later judgement stays
-            ],
-        )
-
 
 def outbox_since(state: sqlite3.Connection) -> dt.datetime | None:
     """About when the oldest row was committed: these tables' times are those of the cycle that wrote them."""
@@ -408,7 +373,7 @@ def host_of(url: str) -> str:
         return ""
 
 
-def _judged_seq(known: KnownCapture | Lineage) -> int:
+def _judged_seq(known: KnownCapture) -> int:
     return known.judged_seq
 
 

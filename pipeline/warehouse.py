@@ -14,30 +14,8 @@ import duckdb
 from pyiceberg.table import Table as IcebergTable
 
 from pipeline.sinks.iceberg import CATALOG_FILE, NAMESPACE, open_catalog
+from pipeline.views import VIEWS
 from schemas import tables
-
-# The newest capture of each article, found without reading any body, with its valid judgements.
-_LATEST = """
-CREATE VIEW latest AS
-WITH newest AS (
-    SELECT capture_id FROM articles
-    QUALIFY row_number() OVER (PARTITION BY article_id ORDER BY observed_at DESC, ingested_at DESC, capture_id) = 1
-), judged AS (
-    SELECT capture_id, change, change_note, pub_status, availability FROM revisions
-    QUALIFY row_number() OVER (PARTITION BY capture_id ORDER BY judged_seq DESC, ingested_at DESC) = 1
-), lineage AS (
-    -- a row whose original is the article itself says that it is no copy, and in which cluster it stands
-    SELECT copy_id, nullif(original_id, copy_id) AS original_id, cluster_id FROM links
-    QUALIFY row_number() OVER (PARTITION BY copy_id ORDER BY judged_seq DESC, ingested_at DESC) = 1
-)
-SELECT articles.*, judged.* EXCLUDE (capture_id),
-       coalesce(lineage.cluster_id, articles.article_id) AS cluster_id, lineage.original_id AS copy_of
-FROM articles
-SEMI JOIN newest USING (capture_id)
-LEFT JOIN judged USING (capture_id)
-LEFT JOIN lineage ON lineage.copy_id = articles.article_id
-"""
-
 
 BUSY_TIMEOUT_S = 30.0  # for which a commit to the catalog is waited
 
@@ -47,7 +25,7 @@ class WarehouseError(Exception):
 
 
 def connect(folder: Path) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection that sees the warehouse in `folder` as it is now: every table by its name, and `latest`.
+    """A DuckDB connection that sees the warehouse in `folder` as it is now: every table, and the views over them.
 
     Raises:
         WarehouseError: there is no warehouse in `folder`.
@@ -65,7 +43,8 @@ def connect(folder: Path) -> duckdb.DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     for name, paths in files.items():
         _create_view(connection, name, paths)
-    connection.execute(_LATEST)
+    for name, query in VIEWS.items():
+        connection.execute(f"CREATE VIEW {name} AS {query}")
     return connection
 
 

@@ -20,6 +20,7 @@ from pipeline.words import poll_words, reason_words, status_words
 from schemas import codec
 from schemas.enums import LinkKind, Origin, Reason, Source
 from schemas.records import Article, DeadLetter, Feed, Link, Outcome, Poll, PollState, Revision
+from transforms.identify import address_key
 from transforms.text import urls
 
 ID_DIGITS = 8  # of an id, from which on it is looked for
@@ -40,6 +41,7 @@ class StepKind(StrEnum):
     SEEN = "seen"  # in a feed, in a poll
     ATTEMPT = "attempt"  # and its outcome
     ROW = "row"  # of table articles
+    NAMES = "names"  # the addresses under which it is known
     JUDGED = "judged"  # by revise
     COPY = "copy"  # of another article, or another of it
     DEAD_LETTER = "dead_letter"
@@ -162,10 +164,11 @@ def _by_address(ledger: Ledger, query: str) -> _Keys:
     """Entries and articles at this address, without regard to what does not identify a page."""
     found = _Keys()
     address = query if "://" in query else f"https://{query}"
-    host = urlsplit(urls.cleaned(address)).hostname if _is_address(address) else None
+    host = urlsplit(urls.identity(address)).hostname if _is_address(address) else None
     if not host:
         return found
     wanted = urls.identity(address)
+    found.article_ids |= {alias.article_id for alias in ledger.aliases([address_key(address)])}
     # DuckDB narrows the rows down by what no spelling of the address lacks: its host and its longest plain word.
     plain = re.findall(r"[A-Za-z0-9_-]+", re.sub(r"%[0-9A-F]{2}", "/", wanted.partition(host)[2]))
     parts = {"host": host, "word": max(plain, key=len, default="")}
@@ -364,6 +367,7 @@ def _story(ledger: Ledger, item: _Item, feeds: Mapping[str, Feed], now: dt.datet
         *_dead_letters(ledger, item),
     ]
     steps.sort(key=lambda step: step.at or _EARLIEST)
+    steps += _names(item)
     steps += _delivered(ledger, item)
     for queued in item.queued:
         steps.append(
@@ -447,6 +451,18 @@ def _rows(ledger: Ledger, item: _Item) -> Iterable[Step]:
             words += f" ({judgement.change_note})" if judgement.change_note else ""
             words += f"; {judgement.pub_status}, {judgement.availability}"
             yield Step(at=at, kind=StepKind.JUDGED, words=words, ids=ids)
+
+
+def _names(item: _Item) -> Iterable[Step]:
+    """Under which addresses its articles are known, where they are several."""
+    for article_id in item.article_ids:
+        articles = [one.record for one in item.articles if one.record.article_id == article_id]
+        named = [one.record.url or "" for one in item.outcomes if one.record.article_id == article_id]
+        named += [url for article in articles for url in (article.canonical_url, article.url)]
+        addresses = {urls.identity(url): url for url in reversed(named) if url}
+        if len(addresses) > 1:
+            words = f"known as {', '.join(sorted(addresses.values()))}"
+            yield Step(at=None, kind=StepKind.NAMES, words=words, ids={"article_id": article_id})
 
 
 def _copies(ledger: Ledger, item: _Item) -> Iterable[Step]:

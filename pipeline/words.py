@@ -74,4 +74,6 @@ _REASONS = {
     Reason.IN_FLIGHT: "it was still being downloaded",
     Reason.OVER_CAP: "its turn had not come",
     Reason.NOT_INITIAL: "it was in the feed at the first poll and was not asked for (--initial)",
+    Reason.REFUSED: "a sink cannot hold it",
+    Reason.SUPPRESSED: "its article was purged, and is not taken in again",
 }

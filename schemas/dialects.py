@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from schemas.examples import EXAMPLES
-from schemas.tables import ROWS, TABLES, Column, Table, columns
+from schemas.tables import ROWS, TABLES, Column, Table, columns, plain
 
 _EXAMPLE_LIMIT = 60  # characters of an example in the dictionary
 
@@ -67,7 +67,7 @@ def postgres_type(column: Column) -> str:
 
 
 def postgres_ddl(table: str) -> str:
-    """`CREATE TABLE IF NOT EXISTS` with its key, an index for incremental models, and the meanings as comments."""
+    """Makes the table with its key, indexes and comments; given to an older one it adds the columns that it lacks."""
     lines = [
         f"    {column.name} {postgres_type(column)}{'' if column.is_nullable else ' NOT NULL'}"
         for column in columns(table)
@@ -79,7 +79,12 @@ def postgres_ddl(table: str) -> str:
     )
     indexed = (TABLES[table].time_column, "ingested_at")
     indexes = "".join(f"CREATE INDEX IF NOT EXISTS {table}_{name} ON {table} ({name});\n" for name in indexed)
-    return f"CREATE TABLE IF NOT EXISTS {table} (\n" + ",\n".join(lines) + f"\n);\n{indexes}{comments}"
+    added = "".join(
+        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column.name} {postgres_type(column)};\n"
+        for column in columns(table)
+        if column.since > 1
+    )
+    return f"CREATE TABLE IF NOT EXISTS {table} (\n" + ",\n".join(lines) + f"\n);\n{added}{indexes}{comments}"
 
 
 # ── Avro ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -134,7 +139,7 @@ _UNITS = {"_s": "seconds", "_bytes": "bytes"}  # by the ending of a column's nam
 def dictionary(table: str) -> str:
     """The data dictionary of one table in Markdown: grain, key, and for every column all that an analyst asks."""
     described = TABLES[table]
-    example = msgspec.to_builtins(EXAMPLES[table], builtin_types=(dt.datetime, bytes))
+    example = plain(EXAMPLES[table])
     example |= {"ingested_at": dt.datetime(2026, 3, 1, 6, 12, 35, tzinfo=dt.UTC), "batch_id": "5f0c7a-000000000042"}
     lines = [
         f"## {table}",

@@ -86,6 +86,7 @@ class Reason(StrEnum):
     IN_FLIGHT = "in_flight"  # still downloading at the cycle's deadline
     OVER_CAP = "over_cap"  # more than one cycle takes
     NOT_INITIAL = "not_initial"  # seen at a feed's first poll and not asked for (--initial)
+    REFUSED = "refused"  # a sink cannot hold the row
     SUPPRESSED = "suppressed"  # purged, and never to be taken in again
 
 

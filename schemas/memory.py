@@ -1,13 +1,14 @@
 """What the stateful stages remember: `revise` of each capture, `link` of each article and its texts.
 
 Not rows of a table: they lie in state only. Each is bounded, so that a memory's size can be told beforehand: as msgpack
-a `KnownCapture` takes 0.4 KB, a `Sketch` 0.7 KB (at most 1.2 KB), a `Lineage` 0.3 KB (benchmarks/copies.py).
+a `KnownCapture` takes 0.4 KB, a `Sketch` 0.7 KB (at most 1 KB), a `Lineage` 0.3 KB (benchmarks/copies.py).
 """
 
 import datetime as dt
 from dataclasses import dataclass
 
-from schemas.enums import Change, LinkKind, PubStatus, Source
+from schemas.enums import Availability, Change, LinkKind, PubStatus, Source
+from schemas.records import Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +21,22 @@ class KnownCapture:
     content_hash: str
     extractor: str  # name, version and profile version: texts of two extractors are not compared
     source: Source = Source.WEB
+    title: str = ""
+    feed_title: str = ""  # what its feed called it then
+    lasting_hash: str = ""  # of the body less what changes by itself; "" if the body is not known as a whole
+    text: bytes = b""  # the body as far as it may be kept, zlib
+    notice: Notice | None = None
+    # what was seen later
+    seen_at: dt.datetime | None = None  # the last time that the same content was seen again
+    page_at: dt.datetime | None = None  # the first time that it was seen on the article's page; None: in its feed only
+    sights: tuple[tuple[dt.datetime, Availability], ...] = ()  # looks that brought no page, in order
+    # the judgement
     judged_seq: int = 0
     predecessor_id: str | None = None
     change: Change = Change.NEW
     pub_status: PubStatus = PubStatus.USABLE
+    availability: Availability = Availability.LIVE
+    seen_until: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +54,8 @@ class KnownAlias:
     article_id: str
     observed_at: dt.datetime
     title: bytes = b""  # hashes of the title's words, 2 bytes each, ascending
-    published_at: dt.datetime | None = None
+    published_at: dt.datetime | None = None  # if it is known to the minute
+    is_own: bool = False  # the article was read at this address, or it is the feed's id of an entry without one
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,15 +83,19 @@ class Sketch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """What link has judged of one article: what it is a copy of, and the cluster of copies that it belongs to."""
+    """What link has judged of one article: what it is a copy of, and the cluster of copies that it belongs to.
+
+    Of two lineages of an article the one with the higher (judged_seq, sketch_count) is valid. An article with one text
+    that stands alone has none in state: its sketch says it all (`transforms.copies.index.alone`).
+    """
 
     article_id: str
     order_at: dt.datetime  # the least of its sketches': articles are ordered by (order_at, article_id)
     observed_at: dt.datetime  # the newest of its sketches': a memory's time limit counts from here
     original_id: str  # its own article_id if it is no copy
     cluster_id: str  # article_id of the cluster's earliest member: its own if it stands alone
-    judged_seq: int = 0  # rises by one with each change: of two lineages of an article the higher is valid
-    sketch_count: int = 1
+    judged_seq: int = 0  # that of its newest row: rises with each
+    sketch_count: int = 1  # texts counted in, those beyond `transforms.link.SKETCH_LIMIT` too
     # how it is like its original, as measured when that was judged
     kind: LinkKind = LinkKind.ORIGINAL
     similarity: float = 1.0

@@ -379,6 +379,14 @@ class Capture:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What revise judges, under one key: a capture, or a look that brought no page. One of the two is there."""
+
+    capture: Capture | None = None
+    sight: Sight | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fingerprint:
     """What poll remembers of one entry of a feed."""
 

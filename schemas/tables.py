@@ -129,8 +129,8 @@ def json_schema(table: str) -> dict[str, Any]:
 
 def arrow_table(table: str, rows: Sequence[object], delivery: Delivery) -> pa.Table:
     """`rows`, records of `table`, as an Arrow table that has the columns of `delivery` too."""
-    last = _builtins(delivery)
-    return pa.Table.from_pylist([_builtins(row) | last for row in rows], schema=arrow_schema(table))
+    last = plain(delivery)
+    return pa.Table.from_pylist([plain(row) | last for row in rows], schema=arrow_schema(table))
 
 
 def time_of(table: str, row: object) -> dt.datetime:
@@ -139,9 +139,10 @@ def time_of(table: str, row: object) -> dt.datetime:
     return moment
 
 
-def _builtins(record: object) -> dict[str, Any]:
-    plain: dict[str, Any] = msgspec.to_builtins(record, builtin_types=(dt.datetime, bytes))
-    return plain
+def plain(record: object) -> dict[str, Any]:
+    """A record as columns of plain values: str, int, float, bool, bytes, datetime, list, dict and None."""
+    values: dict[str, Any] = msgspec.to_builtins(record, builtin_types=(dt.datetime, bytes))
+    return values
 
 
 # ── from dataclass fields to columns ───────────────────────────────────────────────────────────────────────────────

@@ -61,6 +61,7 @@ RECORDS: tuple[type[Any], ...] = (
     records.Validators,
     records.Sight,
     records.Capture,
+    records.Observation,
     records.PollState,
     records.FeedDue,
     memory.KnownAlias,

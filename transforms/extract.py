@@ -24,12 +24,26 @@ from apache_beam.utils.windowed_value import WindowedValue
 
 from schemas import ids
 from schemas.enums import BodyPolicy, DateSource, Origin, Precision, Reason, Source, Stage, Zone
-from schemas.records import Article, Caption, Capture, DeadLetter, Entry, Outcome, Page, SiteProfile
+from schemas.records import Article, Caption, Capture, DeadLetter, Entry, Notice, Outcome, Page, SiteProfile
 from transforms import outcomes
+from transforms.identify import address_key, key_in_feed
 from transforms.outcomes import Clock, utc_now
 from transforms.pool import Pool, Task, TaskFailed
 from transforms.shared import Shared
-from transforms.text import boilerplate, captions, dateline, dates, head, language, markup, missing, paragraphs, urls
+from transforms.text import (
+    boilerplate,
+    canonical,
+    captions,
+    dateline,
+    dates,
+    head,
+    language,
+    markup,
+    missing,
+    notices,
+    paragraphs,
+    urls,
+)
 from transforms.visits import SINGLE_RUN, Policy, failed
 
 EXTRACTOR = "wirebeam"
@@ -70,36 +84,19 @@ def extract(page: Page, profile: SiteProfile = _NO_PROFILE) -> Article | Failed:
         the entry's body policy allows to keep (the first `EXCERPT_WORDS` words for an excerpt).
         `Failed` with reason not_html for a picture, a PDF and the like, no_text for a page without an article.
     """
-    if page.source is Source.FEED:
-        return _of_feed(page, profile)
-    if (page.content_type or "") not in _HTML_TYPES:
-        return Failed(Reason.NOT_HTML, f"its type is {page.content_type}")
-    text = markup.decoded(page.body, page.charset)
-    if markup.is_binary(text):
-        return Failed(Reason.NOT_HTML, "its bytes are no text")
-    tree = markup.parsed(text)
-    if tree is None:
-        return Failed(Reason.NO_TEXT, "no markup that could be read")
-    data = head.data(tree)
-    said = head.read(markup.without_chrome(tree), data, urls.site(page.url))
-    pictured = captions.take(tree)
-    known = _known((*said.titles, page.entry.title), (*said.authors, said.byline or ""), pictured)
-    known = dataclasses.replace(
-        known,
-        links=boilerplate.link_texts(tree),
-        headings=boilerplate.heading_texts(tree),
-        site_lines=frozenset(map(boilerplate.folded, profile.boilerplate)),
-    )
-    found = paragraphs.of_page(boilerplate.without_teasers(tree))
-    if len(said.body) > HIDDEN_MUCH_MORE * sum(map(len, found)):
-        found = paragraphs.of_either(said.body)
-    body = boilerplate.cleaned(found, known)
-    if not body or missing.is_error_page(said.title or "", page.entry.title, body):
-        return Failed(Reason.NO_TEXT, "an error page sent as a page" if body else "no article found on the page")
-    return _article(page, profile, said, body, pictured, signed=found[-1:])
+    whole = _whole(page, profile)
+    return whole if isinstance(whole, Failed) else _kept(whole, page.entry.body_policy)
 
 
-def captured(page: Page, article: Article) -> Capture:
+def capture_of(page: Page, profile: SiteProfile = _NO_PROFILE) -> Capture | Failed:
+    """`extract`, and on its way what only the whole text tells: the publisher's notice about the article."""
+    whole = _whole(page, profile)
+    if isinstance(whole, Failed):
+        return whole
+    return captured(page, _kept(whole, page.entry.body_policy), notices.find(whole.title, whole.body))
+
+
+def captured(page: Page, article: Article, notice: Notice | None = None) -> Capture:
     """`article` on its way, with the entry that it answers and, for the feed's own content, why it was used."""
     entry = page.entry
     return Capture(
@@ -111,6 +108,7 @@ def captured(page: Page, article: Article) -> Capture:
         entry_url=entry.url,
         entry_title=entry.title,
         entry_key=entry.entry_key,
+        notice=notice,
         reason=page.reason,
         detail=page.detail,
         http_status=page.status,
@@ -118,8 +116,9 @@ def captured(page: Page, article: Article) -> Capture:
 
 
 def from_feed(page: Page, failed: Failed | TaskFailed) -> Page:
-    """`page` as if it could not have been had, for the reason of `failed`."""
-    return dataclasses.replace(page, source=Source.FEED, body=b"", reason=failed.reason, detail=failed.detail)
+    """`page` as if it could not have been had, for the reason of `failed`; the address is no front page's."""
+    url = page.entry.url if canonical.is_front(page.url) else page.url
+    return dataclasses.replace(page, url=url, source=Source.FEED, body=b"", reason=failed.reason, detail=failed.detail)
 
 
 @dataclass
@@ -151,6 +150,37 @@ class ExtractPages(beam.PTransform):
 # ── the pure function's parts ──────────────────────────────────────────────────────────────────────────────────────
 
 
+def _whole(page: Page, profile: SiteProfile) -> Article | Failed:
+    """The article with all of its text, whatever of it may be kept."""
+    if page.source is Source.FEED:
+        return _of_feed(page, profile)
+    if (page.content_type or "") not in _HTML_TYPES:
+        return Failed(Reason.NOT_HTML, f"its type is {page.content_type}")
+    text = markup.decoded(page.body, page.charset)
+    if markup.is_binary(text):
+        return Failed(Reason.NOT_HTML, "its bytes are no text")
+    tree = markup.parsed(text)
+    if tree is None:
+        return Failed(Reason.NO_TEXT, "no markup that could be read")
+    data = head.data(tree)
+    said = head.read(markup.without_chrome(tree), data, urls.site(page.url))
+    pictured = captions.take(tree)
+    known = _known((*said.titles, page.entry.title), (*said.authors, said.byline or ""), pictured)
+    known = dataclasses.replace(
+        known,
+        links=boilerplate.link_texts(tree),
+        headings=boilerplate.heading_texts(tree),
+        site_lines=frozenset(map(boilerplate.folded, profile.boilerplate)),
+    )
+    found = paragraphs.of_page(boilerplate.without_teasers(tree))
+    if len(said.body) > HIDDEN_MUCH_MORE * sum(map(len, found)):
+        found = paragraphs.of_either(said.body)
+    body = boilerplate.cleaned(found, known)
+    if detail := _no_article(page, said.title or "", body):
+        return Failed(Reason.NO_TEXT, detail)
+    return _article(page, profile, said, body, pictured, signed=found[-1:])
+
+
 def _of_feed(page: Page, profile: SiteProfile) -> Article | Failed:
     """The article that the feed itself carries."""
     entry = page.entry
@@ -167,6 +197,17 @@ def _of_feed(page: Page, profile: SiteProfile) -> Article | Failed:
     if not body:
         return Failed(Reason.NO_TEXT, "the feed holds no text of it")
     return _article(page, profile, head.Head(), body, pictured, signed=lines[-1:])
+
+
+def _no_article(page: Page, title: str, body: Sequence[str]) -> str:
+    """Why there is no article on a page that was read; "" if there is one."""
+    if not body:
+        return "no article found on the page"
+    if missing.is_error_page(title, page.entry.title, body):
+        return "an error page sent as a page"
+    if canonical.leads_to_front(page.entry.url, page.url, page.entry.title, title):
+        return "its address leads to a front page"
+    return ""
 
 
 def _known(titles: Iterable[str], names: Iterable[str], pictured: Iterable[Caption]) -> boilerplate.Known:
@@ -192,9 +233,9 @@ def _article(
     entry = page.entry
     text = "\n\n".join(body)[:BODY_LIMIT]
     title = markup.visible(said.title or entry.title)[:TITLE_LIMIT]
-    canonical = urls.canonical(page.url, said.canonical)
-    # An entry without an address is known by its feed and its key in it.
-    article_id = ids.article_id(urls.identity(canonical) if canonical else f"{entry.feed_id} {entry.entry_key}")
+    address = canonical.chosen(page.url, said.canonical, title)
+    is_nameless = urls.is_home(address)
+    article_id = key_in_feed(entry.feed_id, entry.entry_key, title) if is_nameless else address_key(address)
     content_hash = ids.content_hash(title, text)
     place, printed, credits_ = dateline.read([*body, *signed], said.byline, said.authors or entry.authors)
     modified = next((m for d in said.modified if (m := dates.moment(d.raw, entry.timezone))), None)
@@ -204,7 +245,7 @@ def _article(
         content_hash=content_hash,
         observed_at=page.observed_at,
         url=page.url,
-        canonical_url=canonical,
+        canonical_url=address,
         feed_id=entry.feed_id,
         guid=entry.guid,
         source=page.source,
@@ -214,7 +255,7 @@ def _article(
         profile_version=profile.version,
         title=title,
         summary=said.summary or " ".join(entry.summary.split()) or None,
-        body=_allowed(text, entry.body_policy),
+        body=text,
         word_count=len(text.split()),
         captions=pictured,
         image_url=_address(page.url, said.image_url) or entry.image_url,
@@ -271,12 +312,12 @@ def _dated(article: Article, claims: Sequence[head.WrittenDate], entry: Entry) -
     )
 
 
-def _allowed(text: str, policy: BodyPolicy) -> str:
+def _kept(article: Article, policy: BodyPolicy) -> Article:
+    """`article` with the part of its body that the policy allows to keep."""
     if policy is BodyPolicy.FULL:
-        return text
-    if policy is BodyPolicy.NONE:
-        return ""
-    return " ".join(text.split()[:EXCERPT_WORDS])
+        return article
+    words = article.body.split() if policy is BodyPolicy.EXCERPT else []
+    return dataclasses.replace(article, body=" ".join(words[:EXCERPT_WORDS]))
 
 
 def _address(base: str, url: str | None) -> str | None:
@@ -305,7 +346,7 @@ class _ExtractPages(beam.DoFn):
         self.timeout_s = timeout_s
         self.policy = policy
         self.clock = clock
-        self._under_way: list[tuple[Page, Timestamp, Task[Article | Failed]]] = []
+        self._under_way: list[tuple[Page, Timestamp, Task[Capture | Failed]]] = []
 
     def start_bundle(self) -> None:
         self._under_way = []
@@ -316,7 +357,7 @@ class _ExtractPages(beam.DoFn):
     def finish_bundle(self) -> Iterator[Any]:
         for page, timestamp, task in self._under_way:
             used, result = page, task.result()
-            if not isinstance(result, Article) and _may_fall_back(page) and result.reason is not Reason.BUG:
+            if not isinstance(result, Capture) and _may_fall_back(page) and result.reason is not Reason.BUG:
                 used = from_feed(page, result)
                 result = self._submit(used).result()
             for tag, record in self._outputs(page, used, result):
@@ -324,15 +365,15 @@ class _ExtractPages(beam.DoFn):
                 yield TaggedOutput(tag, output) if tag else output
         self._under_way = []
 
-    def _submit(self, page: Page) -> Task[Article | Failed]:
-        return self.pool.get().submit(extract, page, timeout_s=self.timeout_s)
+    def _submit(self, page: Page) -> Task[Capture | Failed]:
+        return self.pool.get().submit(capture_of, page, timeout_s=self.timeout_s)
 
     def _outputs(
-        self, page: Page, used: Page, result: Article | Failed | TaskFailed
+        self, page: Page, used: Page, result: Capture | Failed | TaskFailed
     ) -> Iterator[tuple[str | None, Capture | Outcome | DeadLetter]]:
         """What is emitted, with its tag: None for the main output."""
-        if isinstance(result, Article):
-            yield None, captured(used, result)
+        if isinstance(result, Capture):
+            yield None, result
             return
         now = self.clock()
         letter: DeadLetter | None

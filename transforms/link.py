@@ -16,7 +16,8 @@ Every capture with new content is judged: the first, and the updates, from which
 
 What is known comes from Beam state, and behind it from a `CopyMemory` that outlives the run. Locally the state is empty
 at each cycle's start, and lets the captures of one cycle see each other; on a cluster the state is the memory (an empty
-`CopyIndex` behind it). Whoever owns a memory stores what comes out under `sketches` and `lineages`, after the run.
+`CopyIndex` behind it). Whoever owns a memory stores what comes out under `sketches` and `lineages`, after the run. An
+article that stands alone with one text has no lineage there: its sketch says it all.
 
 Failures: a bug costs its capture (dead letter), never the bundle.
 """
@@ -102,21 +103,26 @@ def link(sketch: Sketch, memory: CopyMemory) -> Linked:
     matches = _matches([sketch, *earlier_sketches] if moved_up else [sketch], memory)
     kept = sketch if ours.sketch_count <= SKETCH_LIMIT else None
     if not matches and before is None:
-        return Linked(sketch=kept, lineages=(ours,))
+        return Linked(sketch=kept)
 
-    judged = {lineage.article_id: lineage for lineage in [*memory.lineages(matches), ours]}
+    known = {lineage.article_id: lineage for lineage in memory.lineages(matches)}
+    judged = known | {ours.article_id: ours}
+    if before is not None:
+        known[before.article_id] = before
     related = {related_id for each in judged.values() for related_id in (each.original_id, each.cluster_id)}
-    position = _Positions([*memory.lineages(related), *judged.values()])
+    position = _Positions([*memory.lineages(related - judged.keys()), *judged.values()])
     if position(ours.original_id) > position(ours.article_id):
         judged[ours.article_id] = _without_original(ours)
     for article_id in judged.keys() & matches.keys():
         original_id, copy_id = sorted((ours.article_id, article_id), key=position)
         if position(original_id) < position(judged[copy_id].original_id):
             judged[copy_id] = _with_original(judged[copy_id], original_id, matches[article_id])
-    judged = _joined(judged, memory, position)
 
-    known = {lineage.article_id: lineage for lineage in memory.lineages(judged)}
-    changes = [_change(known.get(article_id), judged[article_id]) for article_id in sorted(judged)]
+    joining = {lineage.cluster_id for lineage in judged.values()}
+    head = min(joining | judged.keys(), key=position)
+    others = {member.article_id: member for cluster_id in joining - {head} for member in memory.members(cluster_id)}
+    known, judged = others | known, others | judged
+    changes = [_change(known.get(each), _in_cluster(judged[each], head)) for each in sorted(judged)]
     return Linked(
         sketch=kept,
         lineages=tuple(lineage for lineage, _ in changes if lineage is not None),
@@ -215,24 +221,17 @@ def _with_original(lineage: Lineage, original_id: str, match: _Match) -> Lineage
     )
 
 
-def _joined(judged: dict[str, Lineage], memory: CopyMemory, position: _Positions) -> dict[str, Lineage]:
-    """All of `judged` in one cluster, with the other members of the clusters that this joins or names anew."""
-    joining = {lineage.cluster_id for lineage in judged.values()}
-    head = min(joining | judged.keys(), key=position)
-    others = [member for cluster_id in sorted(joining - {head}) for member in memory.members(cluster_id)]
-    together = {member.article_id: member for member in others} | judged
-    return {article_id: dataclasses.replace(each, cluster_id=head) for article_id, each in together.items()}
+def _in_cluster(lineage: Lineage, head: str) -> Lineage:
+    return lineage if lineage.cluster_id == head else dataclasses.replace(lineage, cluster_id=head)
 
 
 def _change(before: Lineage | None, after: Lineage) -> tuple[Lineage | None, Link | None]:
     """What to remember and what to write of an article after it was judged: nothing where nothing changed."""
-    if before == after:
-        return None, None
-    if before is not None:
-        after = dataclasses.replace(after, judged_seq=before.judged_seq + 1)
     original_id, cluster_id = (before.original_id, before.cluster_id) if before else (after.article_id,) * 2
     if (original_id, cluster_id) == (after.original_id, after.cluster_id):
-        return after, None
+        # Of the first in a cluster nothing may have changed: it is remembered now, as it stands alone no more.
+        return (after if before != after or after.cluster_id == after.article_id else None), None
+    after = dataclasses.replace(after, judged_seq=before.judged_seq + 1 if before else 0)
     row = Link(
         copy_id=after.article_id,
         original_id=after.original_id,
@@ -268,8 +267,9 @@ def _empty_index() -> Shared[CopyMemory]:
 class LinkCopies(beam.PTransform):
     """Find copies among captures, and between them and what is known.
 
-    Out: main `captures` as they came in; tags `links`; `sketches` and `lineages` (what the memory is to store: of two
-    lineages of an article the higher judged_seq); `outcomes` and `dead_letters` of captures that met a bug.
+    Out: main `captures` as they came in; tags `links`; `sketches` and `lineages` (what the memory is to store; which of
+    two lineages of an article is valid says `schemas.memory.Lineage`); `outcomes` and `dead_letters` of captures that
+    met a bug.
 
     Args:
         memory: what is known beyond this run.
@@ -327,7 +327,7 @@ class _LinkCopy(beam.DoFn):
             sketch = sketch_of(capture.article)
             state = KeyedCopies(language, version, (bucket_0, bucket_1, bucket_2, bucket_3), self._indexes)
             linked = link(sketch, Layered(state.index, self._memory)) if sketch else Linked()
-            state.add(linked.sketch, linked.lineages, capture.article.observed_at)
+            state.add(linked.sketch, linked.lineages)
         except Exception as error:  # noqa: BLE001  # a bug costs this capture only
             outcome, letter = outcomes.bug(capture, Stage.LINK, error, self._clock())
             yield beam.pvalue.TaggedOutput("outcomes", outcome)

@@ -53,6 +53,7 @@ def of_entry(
         guid=entry.guid,
         url=entry.url or None,
         title=entry.title or None,
+        article_id=entry.article_id,
     )
 
 

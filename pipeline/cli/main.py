@@ -4,9 +4,11 @@ import typer
 
 from pipeline.cli import (
     demo,
+    diff,
     feeds,
     maintain,
     newsroom,
+    purge,
     rebuild_state,
     replay,
     run_feeds,
@@ -31,9 +33,11 @@ app.command("demo")(demo.demo)
 app.command("schema")(schema.schema)
 app.command("newsroom")(newsroom.newsroom)
 app.command("why")(why.why)
+app.command("diff")(diff.diff)
 app.command("status")(status.status)
 app.add_typer(feeds.feeds_app, name="feeds")
 app.command("replay")(replay.replay)
+app.command("purge")(purge.purge)
 app.command("maintain")(maintain.maintain)
 app.command("rebuild-state")(rebuild_state.rebuild_state)
 

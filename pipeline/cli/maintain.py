@@ -46,7 +46,8 @@ def print_report(report: "Report") -> None:
     if report.state:
         state = report.state
         out.print(
-            f"state.db: {state.captures} captures, {state.sketches} sketches and {state.lineages} lineages forgotten; "
+            f"state.db: {state.captures} captures, {state.sketches} sketches, {state.lineages} lineages "
+            f"and {state.aliases} aliases forgotten; "
             f"{_megabytes(state.bytes_before)} before, {_megabytes(state.bytes_after)} after"
         )
     for folder, tables in report.warehouses.items():

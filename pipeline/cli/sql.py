@@ -24,13 +24,14 @@ class Format(StrEnum):
 
 
 def sql(
-    query: Annotated[str, typer.Argument(help="DuckDB SQL over the tables and the view `latest`.")],
+    query: Annotated[str, typer.Argument(help="DuckDB SQL over the tables and views.")],
     data: Annotated[Path, typer.Option(help="The data directory.")] = Path("wirebeam-data"),
     form: Annotated[Format, typer.Option("--format", help="How to print the answer.")] = Format.TABLE,
 ) -> None:
     """Ask the warehouse, also while a run is writing to it.
 
-    Tables: articles, revisions, links, outcomes, polls, feeds, dead_letters. View: latest.
+    Tables: articles, revisions, links, outcomes, polls, feeds, dead_letters. Views: latest, history,
+    withdrawn, copies, kill_exposure.
     """
     import duckdb
 

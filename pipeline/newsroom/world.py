@@ -23,8 +23,8 @@ LAST_ROUND = 8
 STORY = "patras-ferry-aground"  # key of the article that the demo follows
 AGENCY = "Meridian News Agency"  # whom the copies credit
 
-_FIRST_ROUND_AT = dt.datetime(2025, 11, 3, 8, tzinfo=dt.UTC)
-_ROUND_LASTS = dt.timedelta(hours=3)
+FIRST_ROUND_AT = dt.datetime(2025, 11, 3, 8, tzinfo=dt.UTC)
+ROUND_LASTS = dt.timedelta(hours=3)
 _OUTLETS = {outlet.host: outlet for outlet in OUTLETS}
 
 
@@ -199,8 +199,8 @@ class _State:
     captions: tuple[Caption, ...] = ()
     change: Change = Change.NEW
     changed_in: int = 0
-    modified_at: dt.datetime = _FIRST_ROUND_AT
-    listed_at: dt.datetime = _FIRST_ROUND_AT
+    modified_at: dt.datetime = FIRST_ROUND_AT
+    listed_at: dt.datetime = FIRST_ROUND_AT
 
 
 def _after(state: _State, version: _Version, at: dt.datetime, earlier: Mapping[int, _State]) -> _State:
@@ -237,7 +237,7 @@ def _original(draft: _Draft, seed: int, round_no: int) -> Published:
     if expiry and not expiry.is_listed:
         state = replace(state, listed_at=_round_at(expiry.round) - dt.timedelta(minutes=60))
     paragraphs = state.body.format_map(words).split("\n\n")
-    if draft.place and outlet.dateline:
+    if draft.place and outlet.dateline and state.change is not Change.KILL:
         paragraphs[0] = outlet.dateline.format(place=draft.place, date=times[0]) + paragraphs[0]
     return Published(
         outlet=outlet,
@@ -350,7 +350,7 @@ def _replaced(words: str, replacements: Iterable[_Replacement]) -> str:
 
 
 def _round_at(round_no: int) -> dt.datetime:
-    return _FIRST_ROUND_AT + (round_no - 1) * _ROUND_LASTS
+    return FIRST_ROUND_AT + (round_no - 1) * ROUND_LASTS
 
 
 def _newest_first(article: Published) -> tuple[float, str, str]:

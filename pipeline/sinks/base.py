@@ -1,6 +1,6 @@
 """What a sink is: a plain class that takes batches of rows. It knows nothing of Beam."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -19,6 +19,14 @@ class Row:
     seq: int
     table: str
     record: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row that a sink cannot hold, now or ever, with its words."""
+
+    row: Row
+    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +75,14 @@ class Sink(Protocol):
     takes_entries: bool
     """Whether it can be what `wirebeam poll` hands its entries to."""
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch) -> Sequence[Refused]:
         """Write `batch` durably; a row whose sequence number the sink already has from this writer is left out.
 
         A crash at any point of a write, and then a write of the same rows in the same or in another division into
         batches, leaves every row in the sink once.
+
+        Returns:
+            The rows that it cannot hold; all others are written.
 
         Raises:
             SinkError: the sink cannot take it now.

@@ -145,13 +145,13 @@ def sweep(
     Raises:
         CompactError: a file that the table names is missing, so that nothing can be said of the others.
     """
-    folder = _local(table.location())
+    folder = local_path(table.location())
     files = {path for path in folder.rglob("*") if path.name.endswith(SUFFIXES)}
     table.refresh()
-    missing = {_local(_path(task)) for task in table.scan().plan_files()} - files
+    missing = {local_path(_path(task)) for task in table.scan().plan_files()} - files
     if missing:
         raise CompactError(f"{folder}: {len(missing)} files of the table are missing, e.g. {min(missing)}")
-    since = {str(path): min(unnamed.get(str(path), now), now) for path in files - _named(table)}
+    since = {str(path): min(unnamed.get(str(path), now), now) for path in files - named_files(table)}
     return since, [Path(path) for path, moment in sorted(since.items()) if now - moment >= GRACE]
 
 
@@ -167,7 +167,7 @@ def maintain_warehouse(folder: Path, now: dt.datetime, *, is_dry_run: bool = Fal
         CompactError: someone else is at it, a file is missing or cannot be written, or does not hold what it should.
     """
     try:
-        with _maintenance_lock(folder):
+        with maintenance_lock(folder):
             catalog = open_catalog(folder)
             try:
                 known = _read_unnamed(folder)
@@ -266,7 +266,7 @@ def _is_text(field: pa.Field) -> bool:
     return bool(pa.types.is_string(field.type) or pa.types.is_large_string(field.type))
 
 
-def _named(table: IcebergTable) -> set[Path]:
+def named_files(table: IcebergTable) -> set[Path]:
     """Every file that the table's metadata names, directly or through its snapshots."""
     metadata = table.metadata
     names = {table.metadata_location, *(entry.metadata_file for entry in metadata.metadata_log)}
@@ -278,14 +278,14 @@ def _named(table: IcebergTable) -> set[Path]:
     names |= manifests.keys()
     for manifest in manifests.values():
         names |= {entry.data_file.file_path for entry in manifest.fetch_manifest_entry(table.io)}
-    return {_local(name) for name in names}
+    return {local_path(name) for name in names}
 
 
 def _path(task: FileScanTask) -> str:
     return task.file.file_path
 
 
-def _local(location: str) -> Path:
+def local_path(location: str) -> Path:
     """The file that PyIceberg opens for `location`."""
     return Path(PyArrowFileIO.parse_location(location)[2])
 
@@ -304,7 +304,7 @@ def _write_unnamed(folder: Path, unnamed: Mapping[str, dt.datetime]) -> None:
 
 
 @contextmanager
-def _maintenance_lock(folder: Path) -> Iterator[None]:
+def maintenance_lock(folder: Path) -> Iterator[None]:
     """Held by the one who maintains the warehouse; the lock dies with its process."""
     with (folder / MAINTENANCE_LOCK).open("w") as file:
         try:

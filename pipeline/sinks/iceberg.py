@@ -6,11 +6,14 @@ lock per warehouse is held while writing, since PyIceberg silently retries an ap
 
 Every snapshot in a table's metadata makes each further commit dearer, by about 0.7 ms (benchmarks/maintenance.py), so
 commits drop the oldest. Files that no snapshot names any more are deleted by `pipeline.sinks.compact`.
+
+A table that an earlier version of this program made gets the columns that have come since when the sink is opened; in
+its older rows they are null. One that a later version has changed is refused.
 """
 
 import datetime as dt
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -18,12 +21,13 @@ from pathlib import Path
 from pyiceberg.catalog.sql import SqlCatalog
 from pyiceberg.exceptions import NoSuchTableError
 from pyiceberg.partitioning import PartitionField, PartitionSpec
+from pyiceberg.schema import Schema as IcebergSchema
 from pyiceberg.table import Table as IcebergTable
 from pyiceberg.table import Transaction
 from pyiceberg.table.update.snapshot import ExpireSnapshots
 from pyiceberg.transforms import DayTransform
 
-from pipeline.sinks.base import Batch, SinkError, behind
+from pipeline.sinks.base import Batch, Refused, SinkError, behind
 from schemas import ids, tables
 from schemas.records import SCHEMA_VERSION
 
@@ -107,12 +111,13 @@ class IcebergSink:
         except OSError as error:
             raise SinkError(f"{self.uri}: {error.strerror or error}") from error
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch) -> Sequence[Refused]:
         """Append the rows that are new here, one Iceberg commit per table; see `Sink.write`."""
         try:
             with writer_lock(self._folder):
                 for name, rows in batch.by_table():
                     table = self._tables[name].refresh()
+                    self._check_version(name, table)  # another process may have changed it meanwhile
                     key = DELIVERED + batch.writer
                     fresh = behind(rows, int(table.properties.get(key, "0")))
                     if not fresh:
@@ -124,6 +129,7 @@ class IcebergSink:
                         drop_old_snapshots(transaction)
         except OSError as error:
             raise SinkError(f"{self.uri}: {error}") from error
+        return ()
 
     def close(self) -> None:
         """Close the catalog."""
@@ -149,9 +155,32 @@ class IcebergSink:
             return self._catalog.create_table(
                 identifier, schema=schema, partition_spec=PartitionSpec(day), properties=_PROPERTIES
             )
-        version = int(table.properties.get(VERSION, "0"))
+        self._check_version(name, table)
+        _add_columns(table, name)
+        return table
+
+    def _check_version(self, name: str, table: IcebergTable) -> None:
+        version = _version(table)
         if version > SCHEMA_VERSION:
             raise SinkError(
                 f"{self.uri}: table {name} has schema version {version}, this program knows {SCHEMA_VERSION}"
             )
-        return table
+
+
+def _version(table: IcebergTable) -> int:
+    return int(table.properties.get(VERSION, "0"))
+
+
+def _add_columns(table: IcebergTable, name: str) -> None:
+    """Give a table that an earlier version made the columns that have come since.
+
+    They are optional, whatever a new table makes of them, since older rows lack them; Iceberg numbers them itself.
+    """
+    schema, known = tables.iceberg_schema(name), {field.name for field in table.schema().fields}
+    if _version(table) == SCHEMA_VERSION and known.issuperset(field.name for field in schema.fields):
+        return
+    fields = [field if field.name in known else field.model_copy(update={"required": False}) for field in schema.fields]
+    with table.transaction() as transaction:
+        with transaction.update_schema() as update:
+            update.union_by_name(IcebergSchema(*fields))
+        transaction.set_properties({VERSION: str(SCHEMA_VERSION)})

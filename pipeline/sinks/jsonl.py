@@ -7,12 +7,15 @@ that is how a batch that is delivered again is refused, folder by folder.
 
 import os
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from pipeline.sinks.base import Batch, Row, SinkError, behind
+from pipeline.sinks.base import Batch, Refused, Row, SinkError, behind
 from schemas.tables import time_of
+
+UNFINISHED = ".unfinished"  # the suffix of a file that is being written
 
 
 class JsonlSink:
@@ -32,7 +35,7 @@ class JsonlSink:
         except OSError as error:
             raise SinkError(f"{self.uri}: {error.strerror}") from error
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch) -> Sequence[Refused]:
         """Write the rows that are new here; see `Sink.write`."""
         last = b"," + msgspec.json.encode(batch.delivery)[1:] + b"\n"
         try:
@@ -46,9 +49,10 @@ class JsonlSink:
                     fresh = behind(of_day, _delivered(folder, batch.writer))
                     if fresh:
                         name = f"{batch.writer}-{batch.first_seq:012d}-{batch.last_seq:012d}.jsonl"
-                        _write_file(folder / name, [msgspec.json.encode(row.record)[:-1] + last for row in fresh])
+                        write_file(folder / name, [msgspec.json.encode(row.record)[:-1] + last for row in fresh])
         except OSError as error:
             raise SinkError(f"{self.uri}: {error}") from error
+        return ()
 
     def close(self) -> None:
         """Nothing is open between batches."""
@@ -59,8 +63,9 @@ def _delivered(folder: Path, writer: str) -> int:
     return max((int(path.stem.rsplit("-", 1)[1]) for path in folder.glob(f"{writer}-*.jsonl")), default=0)
 
 
-def _write_file(path: Path, lines: list[bytes]) -> None:
-    unfinished = path.with_suffix(".unfinished")
+def write_file(path: Path, lines: list[bytes]) -> None:
+    """Write a file that appears, or takes the place of what has its name, whole or not at all."""
+    unfinished = path.with_suffix(UNFINISHED)
     with unfinished.open("wb") as file:
         file.writelines(lines)
         file.flush()

@@ -5,11 +5,12 @@ Beside the warehouse it writes to two more sinks: jsonl, and flaky, which fails 
 
 import random
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline import sinks
 from pipeline.cli.main import app
-from pipeline.sinks.base import Batch, SinkError
+from pipeline.sinks.base import Batch, Refused, SinkError
 from pipeline.sinks.jsonl import JsonlSink
 
 FAILS = 0.3  # of the deliveries, half of them before the rows were written and half after
@@ -23,18 +24,23 @@ class FlakySink(JsonlSink):
         self.uri = f"flaky:{folder}"
         self._random = random.Random(sys.argv[2])
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch) -> Sequence[Refused]:
         draw = self._random.random()
         if draw < FAILS / 2:
             raise SinkError(f"{self.uri}: the line is down")
-        super().write(batch)
+        refused = super().write(batch)
         if draw < FAILS:
             raise SinkError(f"{self.uri}: the line went down, and nobody knows whether it was written")
+        return refused
+
+
+def flaky(uri: str) -> FlakySink:
+    return FlakySink(Path(uri.partition(":")[2]))
 
 
 def main() -> None:
     data, _, *feeds = sys.argv[1:]
-    sinks._KINDS["flaky"] = FlakySink
+    sinks._KINDS["flaky"] = flaky
     options = ["--allow-net", "127.0.0.0/8", "--host-delay", "0", "--interval", "0.3s", "--flush", "0.2s"]
     for uri in (f"iceberg:{data}/warehouse", f"jsonl:{data}/jsonl", f"flaky:{data}/flaky"):
         options += ["--sink", uri]

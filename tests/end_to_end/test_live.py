@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from pipeline.live import Settings, run_always
 from pipeline.metrics import Metrics
 from pipeline.newsroom import Newsroom
 from pipeline.sinks import open_sink
-from pipeline.sinks.base import Batch, SinkError
+from pipeline.sinks.base import Batch, Refused, SinkError
 from pipeline.sinks.jsonl import JsonlSink
 from tests.end_to_end.conftest import LOOPBACK
 from tests.end_to_end.crash_harness import difference, free_port, tables_after
@@ -127,10 +127,10 @@ class Valve(JsonlSink):
         super().__init__(folder)
         self.is_open = threading.Event()
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch) -> Sequence[Refused]:
         if not self.is_open.is_set():
             raise SinkError(f"{self.uri}: down")
-        super().write(batch)
+        return super().write(batch)
 
 
 def test_a_full_outbox_pauses_polling_and_everything_arrives_once_when_the_sink_is_back(

@@ -38,9 +38,10 @@ def test_the_rows_say_what_the_newsroom_published(newsroom: Newsroom, run: Run, 
 
 
 def test_copies_point_to_their_originals(newsroom: Newsroom, run: Run, tmp_path: Path) -> None:
-    for _ in range(3):
+    for number in (1, 2, 3):
+        if number > 1:
+            newsroom.advance()
         run(tmp_path, newsroom.feeds)
-        newsroom.advance()
     found = query(tmp_path, "SELECT c.url, o.url FROM latest c JOIN latest o ON o.article_id = c.copy_of")
     assert sorted(found) == sorted(newsroom.truth().copies)
 

@@ -11,8 +11,10 @@ import pytest
 from pipeline import deliver as delivery
 from pipeline.deliver import Deliverer
 from pipeline.metrics import Metrics
-from pipeline.sinks.base import Batch, SinkError
+from pipeline.sinks.base import Batch, Refused, Row, SinkError
 from pipeline.state import State
+from schemas import codec
+from schemas.enums import Reason, Stage
 from schemas.records import Feed
 from transforms.outcomes import Clock, utc_now
 
@@ -28,14 +30,19 @@ class Recorder:
         self.uri = uri
         self.batches: list[Batch] = []
         self.error: Exception | None = None
+        self.refused_tables: set[str] = set()
         self.is_closed = False
         self.is_written = threading.Event()
 
-    def write(self, batch: Batch) -> None:
+    def write(self, batch: Batch) -> Sequence[Refused]:
         if self.error:
             raise self.error
         self.batches.append(batch)
         self.is_written.set()
+        return [Refused(row, "too long") for row in batch.rows if self.refuses(row)]
+
+    def refuses(self, row: Row) -> bool:
+        return row.table in self.refused_tables
 
     def close(self) -> None:
         self.is_closed = True
@@ -59,6 +66,19 @@ def state(tmp_path: Path) -> Iterator[State]:
 def deliver(state: State, sink: Recorder, clock: Clock = utc_now) -> None:
     delivery.deliver(state, sink, Metrics(), clock)
     state.trim_outbox([sink.uri])
+
+
+def test_a_refused_row_becomes_a_dead_letter_for_all_sinks_and_holds_up_nothing(state: State) -> None:
+    sink = Recorder()
+    state.set_feeds(feeds("a"))
+    sink.refused_tables = {"feeds", "dead_letters"}
+    delivery.deliver(state, sink, Metrics())
+    rows = [row for batch in sink.batches for row in batch.rows]
+    assert [row.table for row in rows] == ["feeds", "dead_letters"]  # and a refused letter brings no other
+    letter = rows[1].record
+    assert (letter.reason, letter.stage, letter.feed_id) == (Reason.REFUSED, Stage.WRITE, "a")
+    assert letter.error == "test:recorder, a row of feeds: too long"
+    assert codec.decode(letter.raw, Feed) == rows[0].record
 
 
 def test_everything_arrives_in_sequence_and_leaves_the_outbox(state: State) -> None:
@@ -99,8 +119,9 @@ def test_a_sink_that_fails_holds_up_only_itself(state: State, tmp_path: Path, er
 
 def test_a_sink_that_hangs_holds_up_neither_another_nor_the_end(state: State, tmp_path: Path) -> None:
     class Hanging(Recorder):
-        def write(self, batch: Batch) -> None:  # noqa: ARG002  # the protocol's signature
+        def write(self, batch: Batch) -> Sequence[Refused]:  # noqa: ARG002  # the protocol's signature
             let_go.wait(60)
+            return ()
 
     let_go = threading.Event()
     good, hanging = Recorder("test:good"), Hanging("test:hanging")

@@ -15,6 +15,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from pipeline.graph import Parts, Work, build
 from transforms.coders import RecordCoder
 from transforms.copies.index import CopyIndex
+from transforms.identify import NoAliases
 from transforms.pool import Pool
 from transforms.revise import NoMemory
 from transforms.shared import Shared
@@ -45,6 +46,7 @@ def built() -> beam.Pipeline:
             gathered=Shared(Gathered),
             downloads=Shared(Downloads, (HttpConfig(),)),
             pool=Shared(Pool, (1,)),
+            aliases=Shared(NoAliases),
             articles=Shared(NoMemory),
             copies=Shared(CopyIndex),
             initial=None,

@@ -10,11 +10,11 @@ import pytest
 
 from pipeline import maintain as maintenance
 from pipeline.data_directory import RunnerLock, warehouse_of
-from pipeline.maintain import ARTICLE_TTL, CAPTURES_KEPT, EVERY, SKETCH_TTL, Report, StateReport, Task
+from pipeline.maintain import ALIAS_TTL, ARTICLE_TTL, CAPTURES_KEPT, EVERY, SKETCH_TTL, Report, StateReport, Task
 from pipeline.memory import StateMemory
 from pipeline.sinks import open_sink
 from pipeline.state import State, StateError
-from schemas.memory import KnownCapture, Lineage, Sketch
+from schemas.memory import KnownAlias, KnownCapture, Lineage, Sketch
 from schemas.records import Article
 from transforms.link import sketch_of
 from transforms.write import Gathered
@@ -70,6 +70,10 @@ def maintain(folder: Path, now: dt.datetime = NOW, *, is_dry_run: bool = False) 
     return maintenance.maintain(folder, STATE, clock=lambda: now, sleep=lambda _: None, is_dry_run=is_dry_run)
 
 
+def alias(key: str, observed_at: dt.datetime) -> KnownAlias:
+    return KnownAlias(key=key, article_id="a", observed_at=observed_at)
+
+
 def forgotten(report: Report) -> tuple[int, int, int]:
     assert isinstance(report.state, StateReport)
     return report.state.captures, report.state.sketches, report.state.lineages
@@ -92,6 +96,16 @@ def test_an_article_is_remembered_while_its_newest_capture_is_not_too_old(tmp_pa
     assert (len(memory.neighbours("kept")), len(memory.neighbours("gone"))) == (2, 0)
     assert [each.article_id for each in memory.lineages(["kept", "gone"])] == ["kept"]
     assert forgotten(maintain(tmp_path)) == (0, 0, 0)
+
+
+def test_a_name_is_remembered_while_its_last_sight_is_not_too_old(tmp_path: Path, memory: StateMemory) -> None:
+    kept, gone = alias("kept", NOW - ALIAS_TTL), alias("gone", NOW - ALIAS_TTL - MICROSECOND)
+    remember(tmp_path, kept, gone)
+    for is_dry_run in (True, False):
+        report = maintain(tmp_path, is_dry_run=is_dry_run)
+        assert report.state
+        assert report.state.aliases == 1
+    assert memory.known(["kept", "gone"]) == [kept]
 
 
 def test_of_a_live_page_only_what_revise_asks_for_is_remembered(tmp_path: Path, memory: StateMemory) -> None:
@@ -169,7 +183,7 @@ def test_the_file_shrinks_when_much_was_forgotten(tmp_path: Path) -> None:
 @pytest.fixture
 def older(tmp_path: Path) -> Path:
     """A state.db that was made without automatic vacuum, with something to forget."""
-    remember(tmp_path, *(lineage(str(number), NOW) for number in range(1000)))
+    remember(tmp_path, *(lineage(str(number), NOW) for number in range(3000)))
     with sqlite3.connect(tmp_path / "state.db", isolation_level=None) as database:
         database.execute("PRAGMA auto_vacuum = NONE")
         database.execute("VACUUM")

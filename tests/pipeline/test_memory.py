@@ -1,17 +1,20 @@
 """The memories over state.db answer as the ones in this process do."""
 
 import datetime as dt
+import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import alias_store
 from pipeline.memory import StateMemory
 from pipeline.state import State
 from schemas.enums import Change
-from schemas.memory import KnownCapture, Lineage, Sketch
+from schemas.memory import KnownAlias, KnownCapture, Lineage, Sketch
 from schemas.records import Article
 from transforms.copies.index import CopyIndex
 from transforms.link import link, sketch_of
@@ -88,6 +91,22 @@ def test_copies_are_found_as_in_an_index(
             assert memory.sketches(lineage.article_id) == index.sketches(lineage.article_id)
     memory.close()
     state.close()
+
+
+def test_names_and_what_was_purged_come_back_as_they_were_stored(state: State, tmp_path: Path) -> None:
+    dated = KnownAlias(key="1", article_id="a", observed_at=NOW, title=b"\0\1", published_at=NOW, is_own=True)
+    undated = KnownAlias(key="2", article_id="a", observed_at=NOW)
+    gathered = Gathered()
+    for alias in (replace(dated, article_id="b"), undated, dated):
+        gathered.add(alias)
+    state.commit([], gathered, NOW)
+    memory = StateMemory(str(tmp_path))
+    assert memory.known(["0", "2", "1"]) == [dated, undated]
+    with sqlite3.connect(tmp_path / "state.db") as database:
+        alias_store.suppress(database, ["1"], NOW)
+    assert memory.is_suppressed(["0", "1"])
+    assert not memory.is_suppressed(["0", "2"])
+    memory.close()
 
 
 def test_captures_come_in_observed_order_with_their_newest_judgement(state: State, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from pipeline import warehouse
+from pipeline import alias_store, warehouse
 from pipeline.cli.main import app
 from pipeline.data_directory import DataDirectoryError, RunnerLock, warehouse_of
 from pipeline.feed_store import add_feeds, feed_list
@@ -22,9 +22,11 @@ from pipeline.sinks import open_sink
 from pipeline.sinks.base import Batch, Row
 from pipeline.state import State
 from schemas import codec
-from schemas.enums import LinkKind
-from schemas.memory import KnownCapture, Lineage, Sketch
-from schemas.records import Article, Delivery, Feed, PollState
+from schemas.enums import LinkKind, Origin, OutcomeKind, Stage
+from schemas.memory import KnownCapture
+from schemas.records import Article, Capture, Delivery, Entry, Feed, PollState
+from transforms import outcomes
+from transforms.identify import aliases_of, names_of
 from transforms.link import link, sketch_of
 from transforms.revise import revise
 from transforms.write import Gathered
@@ -57,7 +59,8 @@ def publish(folder: Path, *captures: Article) -> None:
     """What a run would do with these captures, one cycle each, delivered."""
     state, memory = State(folder), StateMemory(str(folder))
     for article in captures:
-        judgement = revise(article, memory.neighbours(article.article_id))
+        seen = Capture(article=article, entry_id=article.capture_id, attempt=1, origin=Origin.FEED)
+        judgement = revise(seen, memory.neighbours(article.article_id))
         sketch = sketch_of(article)
         assert judgement.change
         assert sketch
@@ -84,18 +87,13 @@ def rebuild(folder: Path) -> Rebuilt:
 
 
 def remembered(folder: Path) -> dict[str, list[Any]]:
-    kinds: dict[str, tuple[str, type[Any]]] = {
-        "captures": ("known", KnownCapture),
-        "sketches": ("sketch", Sketch),
-        "lineages": ("lineage", Lineage),
-    }
+    """What the memories hold, without the numbers that only count sketches as they come."""
     with sqlite3.connect(folder / "state.db") as database:
+        captures = database.execute("SELECT known FROM captures ORDER BY known")
         return {
-            table: [
-                codec.decode(row[0], kind)
-                for row in database.execute(f"SELECT {column} FROM {table} ORDER BY {column}")
-            ]
-            for table, (column, kind) in kinds.items()
+            "captures": [codec.decode(row[0], KnownCapture) for row in captures],
+            "sketches": sorted(row[1:] for row in database.execute("SELECT * FROM sketches")),
+            "lineages": database.execute("SELECT * FROM lineages ORDER BY article_id").fetchall(),
         }
 
 
@@ -116,14 +114,46 @@ def test_captures_sketches_and_lineages_come_back_as_they_were(tmp_path: Path) -
     before = remembered(tmp_path)
     rebuilt = rebuild(tmp_path)
     after = remembered(tmp_path)
-    assert (rebuilt.captures, rebuilt.sketches, rebuilt.lineages) == (6, 6, 4)
-    assert after["captures"] == before["captures"]
-    assert after["sketches"] == before["sketches"]
-    # A lineage also counts changes that made no row.
-    assert [replace(each, judged_seq=0) for each in after["lineages"]] == [
-        replace(each, judged_seq=0) for each in before["lineages"]
+    assert (rebuilt.captures, rebuilt.sketches, rebuilt.lineages) == (6, 6, 3)
+    assert after == before
+    memory = StateMemory(str(tmp_path))
+    assert [(each.article_id, each.kind) for each in memory.members("early")] == [
+        ("copy", LinkKind.SYNDICATED),
+        ("early", LinkKind.ORIGINAL),
+        ("wire", LinkKind.SYNDICATED),
     ]
-    assert {each.article_id: each.kind for each in after["lineages"]}["copy"] is LinkKind.SYNDICATED
+    memory.close()
+
+
+def test_articles_keep_their_names(tmp_path: Path) -> None:
+    read = replace(capture("wire", hours(1), TEXT), feed_id="feed", guid="tag:1", url="https://wire.example/new")
+    entry = Entry(
+        entry_id="entry",
+        feed_id="feed",
+        entry_key="tag:1",
+        fingerprint="",
+        change_no=0,
+        origin=Origin.FEED,
+        observed_at=NOW,
+        url="https://wire.example/asked",
+    )
+    answer = Capture(
+        article=read, entry_id="entry", attempt=1, origin=Origin.FEED, entry_url=entry.url, entry_key=entry.entry_key
+    )
+    published = outcomes.of_capture(answer, Stage.WRITE, OutcomeKind.PUBLISHED, NOW)
+    state, gathered = State(tmp_path), Gathered()
+    for record in (read, published, *aliases_of(answer)):
+        gathered.add(record)
+    state.commit([entry], gathered, NOW)
+    deliver(tmp_path, state)
+    state.close()
+    names = [name.key for name in names_of(answer)]
+    assert len(names) == 4
+    for _ in range(2):
+        memory = StateMemory(str(tmp_path))
+        assert sorted(memory.known(names), key=repr) == sorted(aliases_of(answer), key=repr)
+        memory.close()
+        rebuild(tmp_path)
 
 
 def test_judgements_go_on_counting_up(tmp_path: Path) -> None:
@@ -145,7 +175,7 @@ def test_what_is_too_old_stays_forgotten(tmp_path: Path) -> None:
         capture("young", NOW - SKETCH_TTL, f"{TEXT} And so forth."),
     )
     rebuilt = rebuild(tmp_path)
-    assert (rebuilt.captures, rebuilt.sketches, rebuilt.lineages) == (2, 1, 2)
+    assert (rebuilt.captures, rebuilt.sketches, rebuilt.lineages) == (2, 1, 1)  # "young" stands alone
 
 
 def test_feeds_come_back_without_a_row_being_written(tmp_path: Path) -> None:
@@ -183,6 +213,16 @@ def test_feeds_added_by_command_are_taken_over_with_their_credentials(tmp_path: 
     add_feeds(tmp_path, [setting], NOW)
     rebuild_state(tmp_path, is_forced=True)
     assert [stored.setting for stored in feed_list(tmp_path)] == [setting]
+
+
+def test_what_was_purged_is_never_taken_in_again(tmp_path: Path) -> None:
+    publish(tmp_path, capture("a", hours(1), TEXT))
+    with sqlite3.connect(tmp_path / "state.db") as database:
+        alias_store.suppress(database, ["purged"], NOW)
+    rebuild(tmp_path)
+    memory = StateMemory(str(tmp_path))
+    assert memory.is_suppressed(["purged"])
+    memory.close()
 
 
 def test_a_damaged_file_is_put_aside_too(tmp_path: Path) -> None:

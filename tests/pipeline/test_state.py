@@ -185,7 +185,7 @@ def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:
     opened = State(tmp_path)
     opened._db.execute("UPDATE meta SET value = '99' WHERE key = 'version'")
     opened.close()
-    with pytest.raises(StateError, match="state version 99, this program knows 1"):
+    with pytest.raises(StateError, match="state version 99, this program knows 2"):
         State(tmp_path)
 
 

@@ -15,8 +15,10 @@ from pipeline.state import State
 from pipeline.why import Answer, StepKind, why
 from schemas import ids
 from schemas.enums import Change, LinkKind, Origin, OutcomeKind, PollStatus, Reason, Source, Stage
+from schemas.memory import KnownAlias
 from schemas.records import Article, Delivery, Entry, Feed, Fingerprint, Link, Outcome, Poll, PollState, Revision
 from transforms import outcomes
+from transforms.identify import address_key
 from transforms.write import Gathered
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
@@ -119,6 +121,28 @@ def test_an_item_is_found_by_whatever_names_it(query: str, state: State, tmp_pat
     assert answer.story
     assert answer.story.item.title == "The bridge of Samarkand"
     assert not answer.others
+
+
+def test_an_article_is_found_by_an_address_that_no_row_has(state: State, tmp_path: Path) -> None:
+    row = publish(state)
+    publish(state, "tunnel")
+    old = "https://outlet.example/news/bridge-as-it-was-first-called"
+    commit(state, [], KnownAlias(key=address_key(old), article_id=row.article_id, observed_at=NOW))
+    answer = ask(tmp_path, old)
+    assert (answer.matched_by, len(answer.others)) == ("address", 0)
+    assert answer.story
+    assert answer.story.item.id == row.article_id
+    assert words(answer, StepKind.NAMES) == []
+
+
+def test_the_addresses_of_an_article_are_told_each_once(state: State, tmp_path: Path) -> None:
+    row = publish(state)
+    moved = replace(
+        row, capture_id="2", url="https://outlet.example/new", canonical_url="http://www.outlet.example/new/"
+    )
+    commit(state, [], moved)
+    (told,) = words(ask(tmp_path, row.article_id), StepKind.NAMES)
+    assert told == f"known as http://www.outlet.example/new/, {row.url}"
 
 
 def test_the_story_is_told_in_order_before_anything_is_delivered(state: State, tmp_path: Path) -> None:

@@ -122,6 +122,28 @@ def test_an_entry_without_an_address_is_known_by_its_key() -> None:
     assert one.canonical_url == ""
 
 
+def test_an_entry_that_links_to_the_home_page_is_known_by_its_key_as_well() -> None:
+    home = "https://paper.example/"
+    one, other = (article_of(html_of(*LONG), url=home, entry=entry(url=home, entry_key=key)) for key in ("k1", "k2"))
+    assert one.article_id != other.article_id
+    assert one.canonical_url == home
+
+
+def test_the_canonical_address_is_the_one_that_is_believed() -> None:
+    claimed = html_of(*LONG, head='<link rel="canonical" href="https://www.paper.example/pier-to-be-rebuilt">')
+    assert article_of(claimed, url="https://paper.example/node/17").canonical_url.endswith("/pier-to-be-rebuilt")
+    wrong = html_of(*LONG, head='<link rel="canonical" href="/news">')
+    assert article_of(wrong, url="https://paper.example/node/17").canonical_url == "https://paper.example/node/17"
+
+
+def test_a_front_page_is_not_taken_for_the_entry_that_was_redirected_to_it() -> None:
+    front = html_of(*LONG).replace("Pier to be rebuilt", "News from the coast")
+    found = extract(
+        page(front, url="https://paper.example/news/", entry=entry(url="https://paper.example/news/pier-1"))
+    )
+    assert found == Failed(Reason.NO_TEXT, "its address leads to a front page")
+
+
 def test_metadata_comes_from_the_head() -> None:
     data = {
         "@type": "NewsArticle",

@@ -164,6 +164,11 @@ def test_texts_of_two_languages_are_not_compared() -> None:
     assert Run().take(A, article("d", FIRST, 5, language="de")).rows == []
 
 
+def test_a_copy_is_found_days_later() -> None:
+    late = article("d", FIRST, 14 * 24 * 60)
+    assert Run().take(A, late).valid[late.article_id].original_id == A.article_id
+
+
 def test_texts_further_apart_than_the_window_are_not_compared() -> None:
     assert Run().take(A, article("d", FIRST, 15 * 24 * 60)).rows == []
 
@@ -265,7 +270,24 @@ def test_lineage_is_what_the_pairs_say(documents: list[tuple[int, list[int], int
     for each in lineages.values():
         assert order[each.original_id] <= order[each.article_id]
         assert lineages[each.original_id].cluster_id == each.cluster_id
-        assert order[each.cluster_id] == min(order[m.article_id] for m in run.memory.members(each.cluster_id))
+        together = {other.article_id for other in lineages.values() if other.cluster_id == each.cluster_id}
+        assert order[each.cluster_id] == min(order[article_id] for article_id in together)
+        members = {member.article_id for member in run.memory.members(each.cluster_id)}
+        assert members == together or len(together) == 1  # nothing is remembered of one that stands alone
+
+
+@settings(max_examples=75, deadline=None)
+@given(DOCUMENTS)
+def test_nothing_changes_silently(documents: list[tuple[int, list[int], int]]) -> None:
+    """At any time the rows say what the memory holds, and no two rows of a copy have one judged_seq."""
+    run = Run()
+    for each in made(documents):
+        run.take(each)
+        said = {copy: (row.original_id, row.cluster_id) for copy, row in run.valid.items()}
+        held = run.memory.lineages({one.article_id for one in made(documents)})
+        for one in held:
+            assert said.get(one.article_id, (one.article_id,) * 2) == (one.original_id, one.cluster_id)
+    assert len({(row.copy_id, row.judged_seq) for row in run.rows}) == len(run.rows)
 
 
 # ── the PTransform ─────────────────────────────────────────────────────────────────────────────────────────────────

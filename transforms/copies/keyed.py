@@ -56,27 +56,32 @@ class KeyedCopies:
         """When all that is held has lost its use: by then its newest week would be dropped."""
         return ids.EPOCH + WEEK * (max(self._version.weeks) + 1 + BUCKETS)
 
-    def add(self, sketch: Sketch | None, lineages: Iterable[Lineage], observed_at: dt.datetime) -> None:
-        """Remember what `link` found of a capture observed at this time, unless it is older than all that is held."""
-        notes = [CopyNote(lineage=lineage) for lineage in lineages]
+    def add(self, sketch: Sketch | None, lineages: Iterable[Lineage]) -> None:
+        """Remember what `link` found of a capture, less what is older than all that is held.
+
+        A lineage lies in the week of its article's newest text, so that it is held as long as any of its texts.
+        """
+        notes = [(lineage.observed_at, CopyNote(lineage=lineage)) for lineage in lineages]
         if sketch is not None:
-            notes.append(CopyNote(sketch=sketch))
-        week = (observed_at - ids.EPOCH) // WEEK
-        slot = week % BUCKETS
-        held_week = self._version.weeks[slot]
-        if notes and week >= held_week:
-            if held_week not in (week, -1):
-                self._buckets[slot].clear()
-                self._cell.write(CopyVersion(weeks=_with(self._version.weeks, slot, -1)))
-                self._version = self._cell.read()
-                self.index = self._built()
-            for note in notes:
-                self._buckets[slot].add(note)
-                _note(self.index, note)
-            token = ids.hash_id(self._version.token, *map(codec.encode, notes))
-            self._version = CopyVersion(token=token, weeks=_with(self._version.weeks, slot, week))
+            notes.append((sketch.observed_at, CopyNote(sketch=sketch)))
+        for observed_at, note in notes:
+            week = (observed_at - ids.EPOCH) // WEEK
+            if week >= self._version.weeks[week % BUCKETS]:
+                self._remember(note, week)
+        if notes:
             self._cell.write(self._version)
         self._indexes.put(self._key, self._version.token, self.index)
+
+    def _remember(self, note: CopyNote, week: int) -> None:
+        slot = week % BUCKETS
+        if self._version.weeks[slot] not in (week, -1):
+            self._buckets[slot].clear()
+            self._version = CopyVersion(token=self._version.token, weeks=_with(self._version.weeks, slot, -1))
+            self.index = self._built()
+        self._buckets[slot].add(note)
+        _note(self.index, note)
+        token = ids.hash_id(self._version.token, codec.encode(note))
+        self._version = CopyVersion(token=token, weeks=_with(self._version.weeks, slot, week))
 
     def _built(self) -> CopyIndex:
         index = CopyIndex()

@@ -1,5 +1,6 @@
 """What two sketches say about each other, and the rule that tells a copy."""
 
+import functools
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -31,16 +32,17 @@ class Likeness:
 
 def likeness(one: Sketch, other: Sketch) -> Likeness | None:
     """What the two have in common, the same whichever comes first; None if too little for copies in any case."""
-    shingles = _overlap(one.shingles, other.shingles, SHINGLES)
-    if shingles.sampled < LEAST_SAMPLED or shingles.containment < LEAST_CONTAINMENT:
+    shingles = _overlap(one.shingles, other.shingles, SHINGLES, LEAST_SAMPLED)
+    if shingles is None or shingles.containment < LEAST_CONTAINMENT:
         return None
+    passages = _overlap(one.passages, other.passages, PASSAGES)
     return Likeness(
         shorter_words=min(one.word_count, other.word_count),
         longer_words=max(one.word_count, other.word_count),
         jaccard=shingles.jaccard,
         containment=shingles.containment,
         shared=shingles.sampled / shingles.rate,
-        passages=_overlap(one.passages, other.passages, PASSAGES).containment,
+        passages=passages.containment if passages else 0.0,
         title=_share(one.title, other.title),
         names=_share(one.names, other.names),
         figures=_share(one.figures, other.figures),
@@ -63,11 +65,17 @@ def is_copy(seen: Likeness) -> bool:
     if seen.containment >= 0.66:
         agreeing = _agree(seen.title, 0.5) + _agree(seen.names, 0.5) + _agree(seen.figures, 0.5)
         return seen.shared >= 24 and (agreeing >= 2 or seen.passages >= 0.6)
-    if not _agree(seen.title, 0.6):
+    if not _agree(seen.title, 0.6) or _is_recurring(seen):
         return False
     if seen.shorter_words < REPORT_WORDS:
-        return seen.passages >= 0.8 * seen.containment
+        return seen.passages >= 0.85 * seen.containment
     return (_agree(seen.figures, 0.6) and _agree(seen.names, 0.5)) or seen.passages >= 0.4 * seen.containment
+
+
+def _is_recurring(seen: Likeness) -> bool:
+    """Whether a headline stays while the figures change: a report of another day, not the same one edited."""
+    stays = seen.title is not None and seen.title >= 0.9
+    return stays and not _agree(seen.figures, 0.3) and seen.containment < 0.6
 
 
 def evidence(seen: Likeness) -> tuple[str, ...]:
@@ -94,17 +102,18 @@ class _Overlap(NamedTuple):
     rate: float  # of the whole texts' hashes, the share that was compared
 
 
-def _overlap(one: bytes, other: bytes, size: int) -> _Overlap:
-    """Two samples compared.
+def _overlap(one: bytes, other: bytes, size: int, least: int = 1) -> _Overlap | None:
+    """Two samples compared; None if they share fewer than `least` hashes.
 
     A sample that is cut holds all hashes up to its last. So both are compared up to the lesser last one: there each is
     a full sample of its text, from which containment can be told as well as resemblance.
     """
-    ours, theirs = unpacked(one), unpacked(other)
-    sampled = len(set(ours).intersection(theirs))  # none of them is beyond the limit below
-    if not sampled:
-        return _Overlap(0, 0.0, 0.0, 1.0)
-    limit = min(hashes[-1] if len(hashes) >= size else HASH_SPACE - 1 for hashes in (ours, theirs))
+    ours, members, our_limit = _ready(one, size)
+    theirs = unpacked(other)
+    sampled = len(members.intersection(theirs))  # none of them is beyond the limit below
+    if sampled < least:
+        return None
+    limit = min(our_limit, _limit(theirs, size))
     our_count, their_count = bisect_right(ours, limit), bisect_right(theirs, limit)
     return _Overlap(
         sampled=sampled,
@@ -114,9 +123,25 @@ def _overlap(one: bytes, other: bytes, size: int) -> _Overlap:
     )
 
 
+@functools.lru_cache(maxsize=4)  # one text is compared with many, one after another
+def _ready(packed: bytes, size: int) -> tuple[tuple[int, ...], frozenset[int], int]:
+    hashes = unpacked(packed)
+    return hashes, frozenset(hashes), _limit(hashes, size)
+
+
+def _limit(hashes: tuple[int, ...], size: int) -> int:
+    """Up to where a sample holds all hashes of its text."""
+    return hashes[-1] if len(hashes) >= size else HASH_SPACE - 1
+
+
 def _share(one: bytes, other: bytes) -> float | None:
     """Shared members of two packed sets of 2-byte hashes by those of the smaller set."""
     if not one or not other:
         return None
-    ours, theirs = set(memoryview(one).cast("H")), set(memoryview(other).cast("H"))
+    ours, theirs = _word_hashes(one), _word_hashes(other)
     return len(ours & theirs) / min(len(ours), len(theirs))
+
+
+@functools.lru_cache(maxsize=8)  # as above; the other's go in and out
+def _word_hashes(packed: bytes) -> frozenset[int]:
+    return frozenset(memoryview(packed).cast("H"))

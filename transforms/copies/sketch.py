@@ -1,4 +1,4 @@
-"""A text as a sketch of less than 1 KB, from which `transforms.copies.likeness` tells copies.
+"""A text as a sketch of half a KB, from which `transforms.copies.likeness` tells copies.
 
 The sketch holds the smallest hashes of the text's word shingles (bottom-k MinHash: Broder, "On the resemblance and
 containment of documents", 1997), of its passages (runs of twelve words, which a copy keeps and a template does not),
@@ -18,31 +18,29 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
-
-from schemas.memory import Sketch
 
 SHINGLE_WORDS = 5  # shorter ones glue templates, longer ones lose copies that were edited throughout
-SHINGLES = 96  # hashes kept: a median wire report has 80 to 120 words and is held nearly whole
+SHINGLES = 80  # hashes kept: a short wire report is held whole (measured: benchmarks/copies.py)
 PASSAGE_WORDS = 12  # a template's fixed words seldom run that far (measured: benchmarks/copies.py)
-PASSAGES = 32
+PASSAGES = 24
 TITLE_WORDS = 20
 NAMES = 24
 FIGURES = 24
 TITLE_LIMIT = 1_000  # characters
 TEXT_LIMIT = 100_000  # characters that are read: no article is longer, a hostile page may be
 
-_WORD = re.compile(r"[^\W_]+")
-_FIGURE = re.compile(r"\d[\d.,/:]*")
+_BETWEEN_WORDS = re.compile(r"[^\w\x00-\x7f]+")  # beyond ASCII; in ASCII the tables below do it
 _NEEDS_CARE = re.compile(r"[\u0300-\u1fff\u2c00-\U0010ffff]")  # beyond Latin letters and general punctuation
 # Scripts written without spaces (Thai, Lao, Myanmar, Khmer, kana, bopomofo, Han).
 _UNSPACED = re.compile(
     r"[\u0e01-\u0e4e\u0e81-\u0ece\u1000-\u109f\u1780-\u17d3\u3041-\u30ff\u3100-\u312f\u3400-\u4dbf"
     r"\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
-# An odd multiplier for each place in a run of words: powers of xxHash64's first prime.
-_PASSAGE_PLACES = np.array([pow(0x9E3779B185EBCA87, place, 2**64) for place in range(1, PASSAGE_WORDS + 1)], np.uint64)
-_SHINGLE_PLACES = _PASSAGE_PLACES[:SHINGLE_WORDS]
+# Of UTF-8, each byte as it is or as a space: what words are made of, and figures.
+_WORD_BYTES = bytes(byte if byte >= 0x80 or chr(byte).isalnum() else 0x20 for byte in range(256))
+_FIGURE_BYTES = bytes(byte if byte in b"0123456789.,/:" else 0x20 for byte in range(256))
+_PLACE = 0x9E3779B185EBCA87  # xxHash64's first prime: a word counts by its power, so that the order of words counts
+_PLACE_1, _PLACE_2, _PLACE_4 = (np.uint64(pow(_PLACE, words, 2**64)) for words in (1, 2, 4))
 _MIX = np.uint64(0xFF51AFD7ED558CCD)  # MurmurHash3's finaliser
 _HALF = np.uint64(32)
 
@@ -62,59 +60,76 @@ class Fingerprint:
 def fingerprint(title: str, body: str) -> Fingerprint:
     """What a sketch holds of a text: a pure function of title and body, bounded in time and size."""
     text = _plain(body[:TEXT_LIMIT])
-    words = _WORD.findall(text)
-    folded = " ".join(words).casefold().encode().split()
-    hashes = np.fromiter(map(zlib.crc32, folded), np.uint64, len(folded))
-    small = {word for word in words if not word[0].isupper()}
-    names = {word.casefold() for word in words if word[0].isupper() and word.casefold() not in small}
+    written = text.encode()
+    words, folded = _words(written), _words(text.casefold().encode())
+    runs, passages = _runs(folded)
+    small = dict(zip(words, folded, strict=False))  # each word as it is written, and in small letters
+    names = {low for word, low in small.items() if word != low and low not in small}
+    figures = {figure.strip(b".,/:") for figure in written.translate(_FIGURE_BYTES).split()} - {b""}
     return Fingerprint(
-        word_count=len(words),
-        shingles=_smallest(hashes, _SHINGLE_PLACES, SHINGLES),
-        passages=_smallest(hashes, _PASSAGE_PLACES, PASSAGES),
-        title=_word_hashes(_WORD.findall(_plain(title[:TITLE_LIMIT]).casefold()), TITLE_WORDS),
+        word_count=len(folded),
+        shingles=_smallest(runs, SHINGLES),
+        passages=_smallest(passages, PASSAGES),
+        title=_word_hashes(_words(_plain(title[:TITLE_LIMIT]).casefold().encode()), TITLE_WORDS),
         names=_word_hashes(names, NAMES),
-        figures=_word_hashes({figure.rstrip(".,/:") for figure in _FIGURE.findall(text)}, FIGURES),
+        figures=_word_hashes(figures, FIGURES),
     )
 
 
-def shingles_of(sketch: Sketch) -> list[int]:
-    """A sketch's shingle hashes, ascending; the smallest are those by which an index finds it."""
-    return unpacked(sketch.shingles)
-
-
-def unpacked(hashes: bytes) -> list[int]:
+def unpacked(hashes: bytes) -> tuple[int, ...]:
     """The hashes in a sketch's `shingles` or `passages`, ascending."""
-    return list(struct.unpack(f"<{len(hashes) // 4}I", hashes))
+    return struct.unpack(f"<{len(hashes) // 4}I", hashes)
 
 
 def _plain(text: str) -> str:
+    """The text with nothing but words beyond ASCII, and the words of unspaced scripts apart."""
     if text.isascii():
         return text
     text = unicodedata.normalize("NFKC", text)
     if _NEEDS_CARE.search(text):
-        text = _UNSPACED.sub(r" \g<0> ", _marks().sub("", text))
-    return text
+        text = _UNSPACED.sub(r" \g<0> ", text.translate(_marks_and_digits()))
+    return _BETWEEN_WORDS.sub(" ", text)
 
 
 @functools.cache
-def _marks() -> re.Pattern[str]:
-    """Combining marks of the basic plane: vowel and tone signs are no word characters to `re`, and would cut words."""
-    marks = [chr(code) for code in range(0x300, 0x10000) if unicodedata.category(chr(code)).startswith("M")]
-    return re.compile(f"[{''.join(marks)}]")
+def _marks_and_digits() -> dict[int, str | None]:
+    """Of the basic plane, combining marks, which would cut words, as nothing, and digits of any script as 0 to 9."""
+    found: dict[int, str | None] = {}
+    for code in range(0x300, 0x10000):
+        category = unicodedata.category(chr(code))
+        if category.startswith("M"):
+            found[code] = None
+        elif category == "Nd":
+            found[code] = str(unicodedata.digit(chr(code)))
+    return found
 
 
-def _smallest(words: npt.NDArray[np.uint64], places: npt.NDArray[np.uint64], limit: int) -> bytes:
-    """The smallest hashes of all runs of as many words as there are places; of a shorter text, of it as one run."""
-    if not len(words):
-        return b""
-    if len(words) < len(places):
-        words = np.concatenate([words, np.zeros(len(places) - len(words), np.uint64)])
-    runs = sliding_window_view(words, len(places)) @ places  # wraps at 2^64, as wanted
-    runs ^= runs >> _HALF
-    runs *= _MIX
-    return np.unique((runs >> _HALF).astype("<u4"))[:limit].tobytes()
+def _words(text: bytes) -> list[bytes]:
+    return text.translate(_WORD_BYTES).split()
 
 
-def _word_hashes(words: Iterable[str], limit: int) -> bytes:
-    hashes = sorted({zlib.crc32(word.encode()) & 0xFFFF for word in words})[:limit]
+def _runs(words: list[bytes]) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+    """A number for each shingle, and one for each passage; a text that is shorter is one run, filled up with zeros."""
+    count = max(len(words), PASSAGE_WORDS) if words else 0
+    ones = np.zeros(count, np.uint64)
+    ones[: len(words)] = np.fromiter(map(zlib.crc32, words), np.uint64, len(words))
+    twos = ones[:-1] * _PLACE_1 + ones[1:]  # wraps at 2^64, as wanted
+    fours = twos[:-2] * _PLACE_2 + twos[2:]
+    eights = fours[:-4] * _PLACE_4 + fours[4:]
+    shingles = fours[:-1] * _PLACE_1 + ones[4:]
+    return shingles[: max(1, len(words) - SHINGLE_WORDS + 1)], eights[:-4] * _PLACE_4 + fours[8:]
+
+
+def _smallest(runs: npt.NDArray[np.uint64], limit: int) -> bytes:
+    """The smallest hashes of the runs, without repeats."""
+    mixed = (runs ^ (runs >> _HALF)) * _MIX
+    hashes = (mixed >> _HALF).astype("<u4")
+    hashes.sort()
+    is_first = np.ones(len(hashes), np.bool_)
+    np.not_equal(hashes[1:], hashes[:-1], out=is_first[1:])
+    return hashes[is_first][:limit].tobytes()
+
+
+def _word_hashes(words: Iterable[bytes], limit: int) -> bytes:
+    hashes = sorted({zlib.crc32(word) & 0xFFFF for word in words})[:limit]
     return struct.pack(f"<{len(hashes)}H", *hashes)

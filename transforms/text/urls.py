@@ -1,8 +1,9 @@
 """Addresses of articles: cleaned for storing, folded for identity, and the site that they belong to. Pure functions."""
 
+import functools
 import ipaddress
 import re
-from urllib.parse import SplitResult, quote, urljoin, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, urlsplit, urlunsplit
 
 import courlan
 
@@ -13,6 +14,22 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 _SAFE = "%/:@!$&'()*+,;=~-._?[]"
 _ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
 _CONTROL = re.compile(r"[\x00-\x20\x7f]+")
+
+# How publishing systems name the variants of a page (WordPress and its AMP plug-in, Drupal, AEM, Escenic, Arc, TYPO3),
+# and how web servers name a directory's document.
+_VARIANT_HOSTS = frozenset({"www", "amp", "m", "mobile"})
+_VARIANT_STARTS = frozenset({"amp", "print"})
+_VARIANT_END = re.compile(r"(?:amp|print)(?:\.html?)?")
+_VARIANT_PARAMETER = re.compile(r"(?:amp|print)(?:=(?:1|true|yes|on|amp)?)?|output(?:type)?=amp", re.IGNORECASE)
+_AMP_FILE = re.compile(r"\.amp(\.html?)?$", re.IGNORECASE)
+_INDEX = re.compile(r"(?:index|default)\.(?:html?|php|aspx?|jsp|cfm)")
+
+_NUMBER = re.compile(r"(?<![0-9A-Za-z])\d{6,14}(?![0-9A-Za-z])")
+# 20251103, 2025110312, 202511, 251103 and 03112025; 1250000.
+_NO_NUMBER = re.compile(
+    r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:[0-3]\d){0,1}(?:\d{2}|\d{4}|\d{6})?$"
+    r"|\d\d(?:0[1-9]|1[0-2])[0-3]\d$|[0-3]\d(?:0[1-9]|1[0-2])(?:19|20)?\d\d$|\d+000$"
+)
 
 # Parameters that say where a reader came from, never what is shown. Sources: the query-stripping lists of Firefox and
 # of AdGuard's TrackParamFilter, less whatever also names content on some sites ("ref", "source", "id").
@@ -38,61 +55,71 @@ def cleaned(url: str) -> str:
     if parts is None or len(url) > URL_LIMIT:
         return url
     kept = [piece for piece in parts.query.split("&") if piece and not _TRACKING.fullmatch(piece.partition("=")[0])]
-    return urlunsplit((parts.scheme, _host_port(parts), _quoted(parts.path) or "/", _quoted("&".join(kept)), ""))
+    return urlunsplit(
+        (parts.scheme, _netloc(parts, _host(parts)), _quoted(parts.path) or "/", _quoted("&".join(kept)), "")
+    )
 
 
+@functools.lru_cache(maxsize=1_024)  # an entry's address, the page's and its canonical one are mostly the same
 def identity(url: str) -> str:
-    """What two addresses of one article have in common: `cleaned`, without scheme and without a trailing slash.
+    """What the addresses of one article have in common: `cleaned`, without what says how the page is shown.
 
-    http and https of one address are one article, as are `/a` and `/a/`. Never shown, only hashed.
+    http and https are one, as are `/a` and `/a/`, "www." and none, an AMP, mobile or print variant and the page that it
+    is a variant of, a directory and its index document, and two orders of the same parameters. What may be an
+    article's own id stays: every other segment of the path, every other parameter. Never shown, only hashed; folding
+    twice changes nothing.
     """
     parts = _split(url := cleaned(url))
     if parts is None:
         return url
-    return urlunsplit(("", parts.netloc, parts.path.rstrip("/") or "/", parts.query, ""))
+    pieces = [piece for piece in parts.query.split("&") if not _VARIANT_PARAMETER.fullmatch(piece)]
+    query = "&".join(sorted(pieces, key=_parameter))
+    path = "/" + "/".join(main_segments(url))
+    return urlunsplit(("", _netloc(parts, _main_host(_host(parts))), path, query, ""))
+
+
+def main_segments(url: str) -> list[str]:
+    """The segments of the path, without those that name a variant of the page or its directory's index document."""
+    parts = _split(url)
+    segments = [segment for segment in parts.path.split("/") if segment] if parts else []
+    while segments:
+        first, last = segments[0].lower(), segments[-1].lower()
+        if _INDEX.fullmatch(last) or (len(segments) > 1 and _VARIANT_END.fullmatch(last)):
+            segments.pop()
+        elif len(segments) > 1 and first in _VARIANT_STARTS:
+            del segments[0]
+        elif (plain := _AMP_FILE.sub(r"\1", segments[-1])) and plain != segments[-1]:
+            segments[-1] = plain
+        else:
+            break
+    return segments
+
+
+@functools.lru_cache(maxsize=1_024)  # as above
+def is_home(url: str) -> bool:
+    """Whether `url` is a site's home page, or no http(s) address at all."""
+    parts = _split(cleaned(url))
+    return parts is None or not (main_segments(url) or parts.query)
+
+
+def number(url: str) -> str | None:
+    """The number by which a site knows the article at `url`, whatever words stand beside it; None if there is none.
+
+    It stands in one of the last two segments of the path, has 6 to 14 digits, and is the only one there. One that can
+    be read as a date is none, nor is a round one: headlines hold those.
+    """
+    found = set(_NUMBER.findall("/".join(main_segments(url)[-2:])))
+    return next((each for each in found if len(found) == 1 and not _NO_NUMBER.match(each)), None)
 
 
 def site(url: str) -> str:
     """The registered domain of `url`, by the public suffix list with its private part (a.blogspot.com is a site).
 
-    A host that has none (localhost and its subdomains, an IP address, an intranet name) is a site of its own, without
-    the port and "www.". "" for what is no http(s) address.
+    A domain that is not on the list (localhost, an intranet's) is a public suffix by the list's own rule; an IP address
+    and a bare name are sites of their own. "" for what is no http(s) address.
     """
     parts = _split(_CONTROL.sub("", url))
-    if parts is None:
-        return ""
-    host = _host(parts)
-    if _is_address(host):
-        return host
-    return courlan.extract_domain(f"{parts.scheme}://{host}/") or host.removeprefix("www.")
-
-
-def canonical(page_url: str, claims: tuple[str | None, ...]) -> str:
-    """The address that identifies the article at `page_url`.
-
-    Args:
-        page_url: the address that answered.
-        claims: what the page says of itself, most trusted first (rel=canonical, og:url, JSON-LD), absolute or relative.
-
-    Returns:
-        The first claim on the page's own site that is not the site's home page, cleaned; else the page's own address,
-        cleaned. A page cannot claim another site's article as itself, nor all articles one address.
-    """
-    own = _split(cleaned(page_url))
-    for claim in claims:
-        if not claim or own is None:
-            continue
-        try:
-            url = cleaned(urljoin(page_url, claim.strip()))
-        except ValueError:
-            continue
-        parts = _split(url)
-        if parts is None or len(url) > URL_LIMIT or site(url) != site(page_url):
-            continue
-        is_home = parts.path == "/" and not parts.query
-        if not is_home or (own.path == "/" and not own.query):
-            return url
-    return cleaned(page_url)
+    return "" if parts is None else _registered(_host(parts))
 
 
 def _split(url: str) -> SplitResult | None:
@@ -108,11 +135,31 @@ def _host(parts: SplitResult) -> str:
     return (parts.hostname or "").rstrip(".") or "."
 
 
-def _host_port(parts: SplitResult) -> str:
-    host = _host(parts)
+def _netloc(parts: SplitResult, host: str) -> str:
+    """`host`, with the port of `parts` if its scheme has another."""
     if ":" in host:
         host = f"[{host}]"
     return host if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f"{host}:{parts.port}"
+
+
+@functools.lru_cache(maxsize=4_096)
+def _registered(host: str) -> str:
+    if _is_address(host):
+        return host
+    return courlan.extract_domain(f"https://{host}/") or ".".join(host.split(".")[-2:])
+
+
+@functools.lru_cache(maxsize=4_096)
+def _main_host(host: str) -> str:
+    """The host that `host` shows the pages of in another form: never another site's."""
+    label, _, rest = host.partition(".")
+    if label in _VARIANT_HOSTS and rest and _registered(rest) == _registered(host):
+        return _main_host(rest)
+    return host
+
+
+def _parameter(piece: str) -> str:
+    return piece.partition("=")[0]
 
 
 def _is_address(host: str) -> bool:

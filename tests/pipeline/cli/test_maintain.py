@@ -32,7 +32,7 @@ def data(tmp_path: Path) -> Path:
 def test_maintain_says_what_it_did(data: Path) -> None:
     done = call(maintain, "--data", data)
     assert done.exit_code == 0, done.output
-    assert "0 captures, 0 sketches and 0 lineages forgotten" in done.stdout
+    assert "0 captures, 0 sketches, 0 lineages and 0 aliases forgotten" in done.stdout
     assert str(warehouse_of(data)) in done.stdout
     assert all(table in done.stdout for table in TABLES)
 

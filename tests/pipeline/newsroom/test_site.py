@@ -5,7 +5,7 @@ from typing import Any
 import feedparser
 import pytest
 
-from pipeline.newsroom import Newsroom, story_url
+from pipeline.newsroom import LAST_ROUND, Newsroom, story_url
 from schemas.enums import Change, Source
 
 Ask = Callable[..., Any]  # the fixture `ask` of conftest.py
@@ -70,18 +70,62 @@ def test_the_story_keeps_its_address_and_is_copied_most(newsroom: Newsroom) -> N
 
 def test_rounds_advance_and_stay_at_the_last(newsroom: Newsroom, ask: Ask) -> None:
     before = ask(feed_of(newsroom, "meridian")).body
-    assert [newsroom.advance() for _ in range(3)] == [2, 3, 3]
-    assert newsroom.round == 3
+    assert [newsroom.advance() for _ in range(LAST_ROUND)] == [*range(2, LAST_ROUND + 1), LAST_ROUND]
+    assert newsroom.round == LAST_ROUND
     assert ask(feed_of(newsroom, "meridian")).body != before
     changes = {article.change for article in newsroom.truth().articles}
-    assert changes == {Change.NEW, Change.MINOR, Change.CORRECTION}
+    assert changes == {Change.NEW, Change.MINOR, Change.UPDATE, Change.CORRECTION, Change.KILL, Change.RESTORED}
+
+
+def advance_to(site: Newsroom, round_no: int) -> None:
+    while site.round < round_no:
+        site.advance()
+
+
+def test_a_page_that_moved_redirects_and_its_entry_keeps_its_guid(newsroom: Newsroom, ask: Ask) -> None:
+    advance_to(newsroom, 4)
+    feed = feed_of(newsroom, "northernledger")
+    guids = {entry["url"]: entry["id"] for entry in json.loads(ask(feed).body)["items"]}
+    advance_to(newsroom, 5)
+    (moved,) = [article for article in newsroom.truth().articles if article.outlet in feed and article.former_urls]
+    (before,) = moved.former_urls
+    reply = ask(before)
+    assert reply.status == 301
+    assert moved.url.endswith(reply.headers["Location"])
+    assert ask(moved.url).status == 200
+    (entry,) = [entry for entry in json.loads(ask(feed).body)["items"] if entry["url"] == moved.url]
+    assert entry["id"] == guids[before]
+
+
+def test_an_expired_page_is_gone_and_linked_from_nowhere(newsroom: Newsroom, ask: Ask) -> None:
+    advance_to(newsroom, 4)
+    (lagos,) = [article for article in newsroom.truth().articles if "lagos" in article.url]
+    feed = ask(feed_of(newsroom, "meridian"))
+    assert lagos.url.encode() in feed.body
+    advance_to(newsroom, 5)
+    gone = {article.outlet: article for article in newsroom.truth().articles if article.availability == "gone"}
+    assert {outlet: ask(article.url).status for outlet, article in gone.items()} == {"meridian": 410, "harrowpost": 404}
+    assert gone["meridian"].url == lagos.url
+    again = ask(feed_of(newsroom, "meridian"), If_Modified_Since=feed.headers["Last-Modified"])
+    assert lagos.url.encode() not in again.body
+    assert gone["harrowpost"].url.encode() in ask(feed_of(newsroom, "harrowpost")).body
+    assert lagos.url.rsplit("/", 1)[1].encode() not in ask(f"http://meridian.localhost:{newsroom.port}/").body
+
+
+def test_a_kill_leaves_copies_up(newsroom: Newsroom) -> None:
+    exposed = {}
+    for round_no in (5, 6, 7, 8):
+        advance_to(newsroom, round_no)
+        exposed[round_no] = {url.split("/")[2].split(".")[0] for url in newsroom.truth().kill_exposure}
+    others = {"capitaldaily", "coastgazette", "harrowpost", "openfield", "tideline"}
+    assert exposed == {5: set(), 6: {*others, "northernledger"}, 7: others, 8: set()}
 
 
 def test_fewer_rounds(ask: Ask) -> None:
     with Newsroom(rounds=2) as site:
         assert [site.advance(), site.advance()] == [2, 2]
-    with pytest.raises(ValueError, match="rounds 1 to 3"):
-        Newsroom(rounds=4)
+    with pytest.raises(ValueError, match=f"rounds 1 to {LAST_ROUND}"):
+        Newsroom(rounds=LAST_ROUND + 1)
 
 
 def test_control_from_outside(newsroom: Newsroom, ask: Ask) -> None:

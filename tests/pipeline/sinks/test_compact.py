@@ -233,7 +233,7 @@ STEPS: list[tuple[object, str, bool]] = [
     (IcebergTable, "_do_commit", False),
     (IcebergTable, "_do_commit", True),
     (compact, "sweep", False),
-    (compact, "_named", False),
+    (compact, "named_files", False),
     (Path, "unlink", False),
     (Path, "unlink", True),
     (compact, "_write_unnamed", False),

@@ -3,19 +3,28 @@
 import datetime as dt
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import psycopg
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.rows import dict_row
+from pyiceberg.schema import Schema as IcebergSchema
 
 from pipeline import warehouse
 from pipeline.sinks import iceberg, open_sink
 from pipeline.sinks.base import Batch, Row, SinkError
+from pipeline.sinks.compact import compact
+from schemas import ids, tables
 from schemas.enums import Change, Origin, OutcomeKind, Stage
-from schemas.records import Article, Delivery, Outcome, Revision
+from schemas.examples import EXAMPLES
+from schemas.records import SCHEMA_VERSION, Article, Delivery, Outcome, Revision
+from tests.pipeline.sinks.postgres_server import postgres_server
 
 NOW = dt.datetime(2026, 3, 1, 23, 59, 59, 999999, tzinfo=dt.UTC)
 DELIVERY = Delivery(ingested_at=NOW, batch_id="test-1")
@@ -72,14 +81,31 @@ def read_jsonl(folder: Path, table: str) -> list[dict[str, Any]]:
     return [msgspec.json.decode(line) for file in files for line in file.read_bytes().splitlines()]
 
 
-SINKS: dict[str, Reader] = {"iceberg": read_iceberg, "jsonl": read_jsonl}
+def read_postgres(folder: Path, table: str) -> list[dict[str, Any]]:
+    with psycopg.connect(in_postgres(folder), row_factory=dict_row) as connection:
+        return connection.execute(f"SELECT * FROM {table}").fetchall()
+
+
+SINKS: dict[str, Reader] = {"iceberg": read_iceberg, "jsonl": read_jsonl, "postgresql": read_postgres}
 each_sink = pytest.mark.parametrize("kind", SINKS)
 
 
+def in_postgres(folder: Path) -> str:
+    """A schema of its own for each folder."""
+    server, schema = postgres_server(), f"s{ids.hash_id('schema', str(folder))}"
+    with psycopg.connect(server) as connection:
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    return f"{server}&options=-csearch_path%3D{schema}"
+
+
+def uri_of(kind: str, folder: Path) -> str:
+    return in_postgres(folder) if kind == "postgresql" else f"{kind}:{folder}"
+
+
 def write(kind: str, folder: Path, *batches: Batch) -> None:
-    sink = open_sink(f"{kind}:{folder}")
+    sink = open_sink(uri_of(kind, folder))
     for one in batches:
-        sink.write(one)
+        assert not sink.write(one)
     sink.close()
 
 
@@ -99,6 +125,32 @@ def test_a_row_comes_back_as_it_went(kind: str, tmp_path: Path) -> None:
     assert row.pop("batch_id") == "test-1"
     row.pop("ingested_at")
     assert msgspec.convert(row, Article) == record("articles", 3)
+
+
+EXTREMES = Article(
+    capture_id="extreme",
+    article_id="extreme",
+    content_hash="",
+    observed_at=NOW,
+    url="https://outlet.example/%F0%9F",
+    canonical_url="",
+    title='\u202bعنوان\u202c 🎉 \\ "quoted" \t',
+    body="line\n\n" + "é" * 500_000,
+    published_at=dt.datetime(1, 1, 1, tzinfo=dt.UTC),
+    modified_at=dt.datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=dt.UTC),
+    authors=("", 'O"Neil, {A}', "NULL"),
+    urgency=-(2**63),
+)
+
+
+@each_sink
+def test_extremes_and_every_column_come_back(kind: str, tmp_path: Path) -> None:
+    written = {**EXAMPLES, "articles": EXTREMES}
+    more = [Row(seq, table, row) for seq, (table, row) in enumerate(written.items(), start=1)]
+    write(kind, tmp_path, batch([*more, Row(99, "articles", EXAMPLES["articles"])]))
+    for table, row in [*written.items(), ("articles", EXAMPLES["articles"])]:
+        found = [msgspec.convert(each, tables.TABLES[table].record) for each in SINKS[kind](tmp_path, table)]
+        assert row in found
 
 
 @each_sink
@@ -132,7 +184,8 @@ def test_any_division_into_batches_gives_the_same_rows(
 @each_sink
 def test_two_writers_do_not_refuse_each_other(kind: str, tmp_path: Path) -> None:
     write(kind, tmp_path, batch(rows(3), "w1"), batch(rows(6), "w2"))
-    assert keys(kind, tmp_path, "articles") == ["003", "003", "006"]
+    # One that has primary keys takes a row that both bring once.
+    assert keys(kind, tmp_path, "articles") == (["003", "006"] if kind == "postgresql" else ["003", "003", "006"])
 
 
 @each_sink
@@ -155,7 +208,7 @@ def test_a_crash_between_two_tables_loses_and_doubles_nothing(
         assert keys(kind, tmp_path, table) == expected(rows(12), table)
 
 
-@each_sink
+@pytest.mark.parametrize("kind", ["iceberg", "jsonl"])
 def test_a_sink_that_cannot_be_opened_says_why(kind: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SinkError, match="file"):
@@ -164,15 +217,52 @@ def test_a_sink_that_cannot_be_opened_says_why(kind: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("uri", ["", "iceberg", "iceberg:", "floppy:a", "wirebeam-data"])
 def test_an_unknown_sink_is_named_with_those_that_are_known(uri: str) -> None:
-    with pytest.raises(SinkError, match=r"known are iceberg:DIR, jsonl:DIR"):
+    with pytest.raises(SinkError, match=r"known are iceberg:DIR, jsonl:DIR, postgresql://..."):
         open_sink(uri)
 
 
 def test_a_warehouse_of_a_newer_schema_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    write("iceberg", tmp_path, batch(rows(3)))
+    sink = open_sink(f"iceberg:{tmp_path}")
     monkeypatch.setattr(iceberg, "SCHEMA_VERSION", 0)
-    with pytest.raises(SinkError, match="schema version 1, this program knows 0"):
+    refused = f"table articles has schema version {SCHEMA_VERSION}, this program knows 0"
+    with pytest.raises(SinkError, match=refused):
         open_sink(f"iceberg:{tmp_path}")
+    with pytest.raises(SinkError, match=refused):  # also if it was changed after it was opened
+        sink.write(batch(rows(3)))
+    sink.close()
+
+
+def test_a_table_of_an_earlier_schema_gets_the_columns_that_it_lacks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    arrow_schema, iceberg_schema = tables.arrow_schema, tables.iceberg_schema
+
+    def arrow_before(name: str) -> pa.Schema:
+        return pa.schema([field for field in arrow_schema(name) if field.name != "seen_until"])
+
+    def iceberg_before(name: str) -> IcebergSchema:
+        return IcebergSchema(*[field for field in iceberg_schema(name).fields if field.name != "seen_until"])
+
+    with monkeypatch.context() as patch:
+        patch.setattr(iceberg, "SCHEMA_VERSION", 1)
+        patch.setitem(iceberg._PROPERTIES, iceberg.VERSION, "1")
+        patch.setattr(tables, "iceberg_schema", iceberg_before)
+        patch.setattr(tables, "arrow_schema", arrow_before)
+        write("iceberg", tmp_path, batch(rows(3)))
+    older = expected(rows(3), "revisions")
+    assert read_iceberg(tmp_path, "revisions")[0]["seen_until"] is None  # read before anything is written
+    revision = record("revisions", 4)
+    assert isinstance(revision, Revision)
+    write("iceberg", tmp_path, batch([Row(4, "revisions", replace(revision, seen_until=NOW))]))
+    write("iceberg", tmp_path, batch(rows(7)))
+    seen_until = {row["capture_id"]: row["seen_until"] for row in read_iceberg(tmp_path, "revisions")}
+    assert seen_until == {**dict.fromkeys([*older, "007"]), "004": NOW}
+    table = iceberg.open_catalog(tmp_path).load_table((iceberg.NAMESPACE, "revisions"))
+    compact(tmp_path, "revisions", table, list(table.scan().plan_files()))  # of files of both
+    seen_again = {row["capture_id"]: row["seen_until"] for row in read_iceberg(tmp_path, "revisions")}
+    assert seen_again == seen_until
+    assert table.properties[iceberg.VERSION] == str(SCHEMA_VERSION)
+    assert table.schema().find_field("seen_until").doc
 
 
 def test_a_reader_beside_the_making_of_a_warehouse_makes_nothing_itself(tmp_path: Path) -> None:

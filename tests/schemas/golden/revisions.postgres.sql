@@ -13,6 +13,7 @@ CREATE TABLE IF NOT EXISTS revisions (
     batch_id text NOT NULL,
     PRIMARY KEY (capture_id, judged_seq)
 );
+ALTER TABLE revisions ADD COLUMN IF NOT EXISTS seen_until timestamptz;
 CREATE INDEX IF NOT EXISTS revisions_observed_at ON revisions (observed_at);
 CREATE INDEX IF NOT EXISTS revisions_ingested_at ON revisions (ingested_at);
 COMMENT ON COLUMN revisions.capture_id IS 'the capture that is judged';

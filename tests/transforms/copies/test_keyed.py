@@ -52,10 +52,10 @@ class State:
         return sum(bag.reads for bag in self.bags)
 
 
-def note(name: str, observed_at: dt.datetime) -> tuple[Sketch, list[Lineage], dt.datetime]:
+def note(name: str, observed_at: dt.datetime) -> tuple[Sketch, list[Lineage]]:
     sketch = Sketch(capture_id=name, article_id=name, language="en", order_at=observed_at, observed_at=observed_at)
     lineage = Lineage(article_id=name, order_at=observed_at, observed_at=observed_at, original_id=name, cluster_id=name)
-    return sketch, [lineage], observed_at
+    return sketch, [lineage]
 
 
 def names(copies: KeyedCopies) -> list[str]:
@@ -109,6 +109,20 @@ def test_what_is_older_than_all_that_is_held_is_not_remembered() -> None:
     state.open(indexes).add(*note("a", START))
     state.open(indexes).add(*note("b", START - WEEK * BUCKETS))
     assert names(state.open(indexes)) == ["a"]
+
+
+def test_a_lineage_is_held_as_long_as_its_article_s_newest_text() -> None:
+    """A capture that comes late may change the lineage of a newer article: it does not lie in the late one's week."""
+    state, indexes = State(), Indexes()
+    state.open(indexes).add(*note("b", START + WEEK))
+    late, changed = note("a", START), note("b", START + WEEK)[1]
+    state.open(indexes).add(late[0], [*late[1], *changed])
+    state.open(indexes).add(*note("c", START + WEEK * BUCKETS))  # in the bag of the late one's week
+    for copies in (state.open(indexes), state.open(Indexes())):
+        assert names(copies) == ["b", "c"]
+        assert copies.index.members("b") == changed
+        assert copies.index.members("a") == []
+        copies.add(None, [])
 
 
 def test_state_expires_after_its_newest_week() -> None:

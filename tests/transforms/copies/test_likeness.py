@@ -71,6 +71,21 @@ def test_reports_from_one_template_are_no_copies() -> None:
     assert not is_linked(market("Monday", 212, 187), market("Tuesday", 219, 184))
 
 
+def test_a_report_that_comes_every_day_under_one_headline_is_no_copy_of_the_day_before() -> None:
+    def traffic(passengers: int, freight: int, ships: int, seed: int) -> Sketch:
+        return sketch(
+            "Tindale harbour traffic",
+            f"The port of Tindale said {passengers} passengers and {freight} tonnes of freight passed its quays in the "
+            f"week, on {ships} ships. {prose(seed, 45)} The figures are those of the harbour master and do not include "
+            "the ferries to the northern islands, which the port counts once a year only and prints in its report.",
+        )
+
+    seen = seen_of(traffic(5120, 811, 43, 1), traffic(4987, 902, 39, 2))
+    assert 0.3 < seen.containment < 0.6
+    assert seen.passages >= 0.4 * seen.containment
+    assert not is_copy(seen)
+
+
 def test_the_same_report_sent_again_is_a_copy() -> None:
     assert is_linked(dividend("Orlo Mills", 12, 17), dividend("Orlo Mills", 12, 17))
     assert is_linked(market("Monday", 212, 187), market("Monday", 212, 187))

@@ -1,0 +1,218 @@
+"""postgresql://...: tables in PostgreSQL, written by COPY into a staging table and one INSERT each.
+
+What was delivered stands in a table of its own, `wirebeam_deliveries`, and is written in the same transaction as the
+rows: exactly once. Rows that another writer has brought already (the same key) are left alone. One advisory lock of the
+database keeps two writers from each other's way.
+
+Tables and views are made, and older tables get the columns that they lack, when the sink is opened; tables of a later
+version are refused. A row that PostgreSQL cannot hold (a NUL in a text) is refused; the others go in.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import sql
+from psycopg.types.json import Jsonb
+
+from pipeline.sinks.base import Batch, Refused, Row, SinkError, behind
+from pipeline.views import VIEWS
+from schemas import dialects, tables
+from schemas.records import SCHEMA_VERSION, Delivery
+from schemas.tables import Column
+from transforms.web.urls import redact
+
+LOCK = 0x77697265  # "wire": the advisory lock of whoever writes
+_PASSWORD = re.compile(r"(?<=[?&])password=[^&]*&?")
+CONNECT_TIMEOUT_S = 10
+STATEMENT_TIMEOUT_S = 120  # of one statement: a lock that somebody else holds must not stop the sink for ever
+
+Insert = Callable[["psycopg.Connection[Any]", str, Sequence[Row], Delivery], list[Refused]]
+
+_OWN_TABLES = """
+CREATE TABLE IF NOT EXISTS wirebeam_deliveries (writer text PRIMARY KEY, seq bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS wirebeam_schema (version bigint NOT NULL);
+"""
+
+
+class PostgresSink:
+    """Exactly once.
+
+    Args:
+        uri: as libpq takes it, e.g. postgresql://user@host/database?options=-csearch_path%3Dnews; a password is better
+            in PGPASSWORD or a password file. The tables lie in the first schema of the search path.
+    """
+
+    takes_entries = False
+
+    def __init__(self, uri: str) -> None:
+        self.uri = _PASSWORD.sub("", redact(uri))
+        self._conninfo = uri
+        self._connection: psycopg.Connection[Any] | None = None
+        try:
+            connection = self._connected()
+            with connection.transaction():
+                _lock(connection)
+                self._migrate(connection)
+        except psycopg.Error as error:
+            raise self._failed(error) from error
+
+    def write(self, batch: Batch) -> Sequence[Refused]:
+        """Write the rows that are new here, in one transaction; see `Sink.write`."""
+        try:
+            connection = self._connected()
+            try:
+                return self._write(connection, batch, _in_bulk)
+            except (psycopg.DataError, psycopg.IntegrityError):
+                return self._write(connection, batch, _one_by_one)
+        except psycopg.Error as error:
+            self.close()  # the next try begins with a new connection
+            raise self._failed(error) from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _connected(self) -> psycopg.Connection[Any]:
+        if self._connection is None:
+            self._connection = psycopg.connect(
+                self._conninfo,
+                connect_timeout=CONNECT_TIMEOUT_S,
+                application_name="wirebeam",
+                autocommit=True,
+            )
+            self._connection.execute(sql.SQL("SET statement_timeout = {}").format(STATEMENT_TIMEOUT_S * 1_000))
+            self._connection.execute("SET client_min_messages = warning")
+        return self._connection
+
+    def _failed(self, error: psycopg.Error) -> SinkError:
+        words = " ".join(str(error).replace(self._conninfo, self.uri).split())
+        return SinkError(f"{self.uri}: {words or type(error).__name__}")
+
+    def _migrate(self, connection: psycopg.Connection[Any]) -> None:
+        connection.execute(_OWN_TABLES)
+        row = connection.execute("SELECT max(version) FROM wirebeam_schema").fetchone()
+        version = (row and row[0]) or 0
+        if version > SCHEMA_VERSION:
+            raise SinkError(
+                f"{self.uri}: its tables have schema version {version}, this program knows {SCHEMA_VERSION}"
+            )
+        if version == SCHEMA_VERSION:
+            return
+        for name in tables.TABLES:
+            connection.execute(dialects.postgres_ddl(name))
+        for name in reversed(list(VIEWS)):  # one with other columns cannot be replaced
+            connection.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(sql.Identifier(name)))
+        for name, query in VIEWS.items():
+            connection.execute(f"CREATE VIEW {name} AS {query}")
+        connection.execute("INSERT INTO wirebeam_schema VALUES (%s)", (SCHEMA_VERSION,))
+
+    def _write(self, connection: psycopg.Connection[Any], batch: Batch, insert: Insert) -> list[Refused]:
+        refused: list[Refused] = []
+        with connection.transaction():
+            _lock(connection)
+            row = connection.execute(
+                "SELECT seq FROM wirebeam_deliveries WHERE writer = %s", (batch.writer,)
+            ).fetchone()
+            for name, rows in batch.by_table():
+                refused += insert(connection, name, behind(rows, row[0] if row else 0), batch.delivery)
+            connection.execute(
+                """
+                INSERT INTO wirebeam_deliveries VALUES (%s, %s)
+                ON CONFLICT (writer) DO UPDATE SET seq = greatest(wirebeam_deliveries.seq, excluded.seq)
+                """,
+                (batch.writer, batch.last_seq),
+            )
+        return refused
+
+
+# ── rows of one table ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _in_bulk(connection: psycopg.Connection[Any], name: str, rows: Sequence[Row], delivery: Delivery) -> list[Refused]:
+    """All rows by one COPY; those whose text holds a NUL are refused beforehand."""
+    fresh, refused = [], []
+    for row in rows:
+        values = _values(name, row.record, delivery)
+        if _holds_nul(values):
+            refused.append(Refused(row, "PostgreSQL holds no text with a NUL in it"))
+        else:
+            fresh.append(values)
+    if fresh:
+        staging, table = sql.Identifier(f"{name}_staging"), sql.Identifier(name)
+        names = sql.SQL(", ").join(sql.Identifier(column.name) for column in tables.columns(name))
+        connection.execute(sql.SQL("CREATE TEMP TABLE {} (LIKE {}) ON COMMIT DROP").format(staging, table))
+        with connection.cursor() as cursor:
+            with cursor.copy(sql.SQL("COPY {} ({}) FROM STDIN").format(staging, names)) as copy:
+                for values in fresh:
+                    copy.write_row(values)
+            cursor.execute(
+                sql.SQL("INSERT INTO {} ({}) SELECT {} FROM {} ON CONFLICT DO NOTHING").format(
+                    table, names, names, staging
+                )
+            )
+    return refused
+
+
+def _one_by_one(
+    connection: psycopg.Connection[Any], name: str, rows: Sequence[Row], delivery: Delivery
+) -> list[Refused]:
+    """Each row for itself, so that what the server refuses is known by its words."""
+    fields = tables.columns(name)
+    insert = sql.SQL("INSERT INTO {} ({}) VALUES ({}) ON CONFLICT DO NOTHING").format(
+        sql.Identifier(name),
+        sql.SQL(", ").join(sql.Identifier(column.name) for column in fields),
+        sql.SQL(", ").join(sql.Placeholder() for _ in fields),
+    )
+    refused = []
+    for row in rows:
+        try:
+            with connection.transaction():
+                connection.execute(insert, _values(name, row.record, delivery))
+        except (psycopg.DataError, psycopg.IntegrityError) as error:
+            refused.append(Refused(row, " ".join(str(error).split())))
+    return refused
+
+
+def _values(name: str, record: object, delivery: Delivery) -> list[Any]:
+    plain = tables.plain(record) | tables.plain(delivery)
+    return [_value(column, plain[column.name]) for column in tables.columns(name)]
+
+
+def _value(column: Column, value: Any) -> Any:
+    kind = dialects.postgres_type(column)
+    if value is None:
+        return None
+    if kind == "jsonb":
+        return Jsonb(value, dumps=_json)
+    return list(value) if kind == "text[]" else value
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _holds_nul(values: Iterable[Any]) -> bool:
+    return any("\0" in text for value in values for text in _texts(value))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, Jsonb):
+        value = value.obj
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, (list, tuple)):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _lock(connection: psycopg.Connection[Any]) -> None:
+    """Until the transaction ends."""
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))

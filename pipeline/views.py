@@ -1,0 +1,232 @@
+"""The views over the tables: what holds now, worked out from all that was ever written.
+
+Facts and judgements are only appended, so the tables hold superseded judgements beside the valid ones, and a sink that
+is delivered to twice holds a row twice. The views give each thing once, as it stands:
+
+- `latest`: the newest content of each article that may be used, with its judgement and its place among the copies;
+- `history`: what each article said, in order of time, content that did not change folded;
+- `withdrawn`: the articles that may not be used now, killed or withheld, with the words of the notice;
+- `copies`: each article that is a copy or has copies, with its original and its cluster;
+- `kill_exposure`: the copies, usable still, of originals that were withdrawn.
+
+Of two judgements the one with the higher `judged_seq` is valid. Time within an article is event time: a capture that
+arrives late takes its place in the past. Where a text was seen again after another that arrived late, the judgement
+says until when (`seen_until`), and the text counts from then on once more.
+
+The SQL keeps to window functions and joins, without what is DuckDB's alone.
+"""
+
+from collections.abc import Mapping
+
+from schemas.tables import columns
+
+# The valid judgement of each capture that says something new.
+_JUDGED = """
+judged AS (
+    SELECT * FROM (
+        SELECT capture_id, article_id, observed_at, change, change_note, pub_status, availability, seen_until,
+               row_number() OVER (PARTITION BY capture_id ORDER BY judged_seq DESC, ingested_at DESC) AS place
+        FROM revisions
+    ) AS ranked
+    WHERE place = 1
+)"""
+
+# The judgement that holds for each article: that of the content seen last.
+_STANDING = """
+standing AS (
+    SELECT * FROM (
+        SELECT capture_id, article_id, observed_at, pub_status, availability,
+               row_number() OVER (
+                   PARTITION BY article_id
+                   ORDER BY coalesce(seen_until, observed_at) DESC, observed_at DESC, capture_id DESC) AS place_in_time
+        FROM judged WHERE change <> 'unchanged'
+    ) AS ranked
+    WHERE place_in_time = 1
+)"""
+
+# What each article was last judged to be a copy of. A row whose original is the article itself says that it is none.
+_LINEAGE = """
+lineage AS (
+    SELECT * FROM (
+        SELECT copy_id AS article_id, nullif(original_id, copy_id) AS original_id, kind, similarity, containment,
+               evidence, cluster_id,
+               row_number() OVER (PARTITION BY copy_id ORDER BY judged_seq DESC, ingested_at DESC) AS place
+        FROM links
+    ) AS ranked
+    WHERE place = 1
+)"""
+
+# A name for each capture, bodies unread.
+_NAMED = """
+named AS (
+    SELECT capture_id, max(title) AS title, max(url) AS url FROM articles GROUP BY capture_id
+)"""
+
+_ARTICLE_COLUMNS = [column.name for column in columns("articles")]
+_CONTENT = ", ".join(_ARTICLE_COLUMNS)
+_OF_ARTICLES = ", ".join(f"articles.{name}" for name in _ARTICLE_COLUMNS)
+
+# The newest capture is found without its body. A row that was delivered twice is folded by its key; the columns beside
+# the key change nothing there, and let a filter on them reach the files. Each part is asked once: DuckDB writes down
+# what is asked twice, and then reads every column for a mere count.
+_LATEST = f"""
+WITH {_JUDGED}, {_LINEAGE}, newest AS (
+    SELECT * FROM (
+        SELECT articles.capture_id, judged.change, judged.change_note, judged.pub_status, judged.availability,
+               judged.seen_until,
+               row_number() OVER (
+                   PARTITION BY articles.article_id
+                   ORDER BY coalesce(judged.seen_until, articles.observed_at) DESC, articles.observed_at DESC,
+                            articles.capture_id DESC) AS place_in_time
+        FROM articles LEFT JOIN judged ON judged.capture_id = articles.capture_id
+        WHERE coalesce(judged.change, 'new') <> 'unchanged'
+    ) AS ranked
+    WHERE place_in_time = 1 AND coalesce(pub_status, 'usable') = 'usable'
+), content AS (
+    SELECT * FROM (
+        SELECT {_OF_ARTICLES}, newest.change, newest.change_note, newest.pub_status, newest.availability,
+               newest.seen_until,
+               row_number() OVER (
+                   PARTITION BY articles.capture_id, articles.article_id, articles.observed_at
+                   ORDER BY articles.ingested_at) AS place
+        FROM articles JOIN newest ON newest.capture_id = articles.capture_id
+    ) AS ranked
+    WHERE place = 1
+)
+SELECT {", ".join(f"content.{name}" for name in _ARTICLE_COLUMNS)},
+       content.change, content.change_note, content.pub_status, content.availability, content.seen_until,
+       coalesce(lineage.cluster_id, content.article_id) AS cluster_id, lineage.original_id AS copy_of
+FROM content LEFT JOIN lineage ON lineage.article_id = content.article_id
+"""  # noqa: S608  # joined of constants, as are the next
+
+# A text that was seen again after another stands there a second time, under the capture that brought it.
+_HISTORY = f"""
+WITH {_JUDGED}, hashes AS (
+    SELECT capture_id, max(content_hash) AS content_hash FROM articles GROUP BY capture_id
+), seen AS (
+    SELECT judged.capture_id, judged.article_id, judged.change, judged.change_note, judged.pub_status,
+           judged.availability, sights.is_return, hashes.content_hash,
+           CASE WHEN sights.is_return THEN judged.seen_until ELSE judged.observed_at END AS seen_at
+    FROM judged
+    JOIN hashes ON hashes.capture_id = judged.capture_id
+    CROSS JOIN (SELECT FALSE AS is_return UNION ALL SELECT TRUE) AS sights
+    WHERE judged.change <> 'unchanged' AND (judged.seen_until IS NOT NULL OR NOT sights.is_return)
+), ordered AS (
+    SELECT seen.*,
+           lag(content_hash) OVER in_time AS hash_before,
+           lag(pub_status) OVER in_time AS pub_status_before,
+           lag(availability) OVER in_time AS availability_before
+    FROM seen WINDOW in_time AS (PARTITION BY article_id ORDER BY seen_at, capture_id)
+), numbered AS (
+    SELECT ordered.*, row_number() OVER (PARTITION BY article_id ORDER BY seen_at, capture_id) AS number
+    FROM ordered
+    WHERE hash_before IS NULL OR hash_before <> content_hash OR pub_status_before <> pub_status
+       OR availability_before <> availability
+), content AS (
+    SELECT {_CONTENT} FROM (
+        SELECT {_CONTENT}, row_number() OVER (PARTITION BY capture_id, article_id ORDER BY ingested_at) AS place
+        FROM articles
+    ) AS ranked
+    WHERE place = 1
+)
+SELECT numbered.article_id, numbered.number, numbered.seen_at,
+       CASE WHEN NOT numbered.is_return THEN numbered.change
+            WHEN numbered.pub_status_before <> 'usable' AND numbered.pub_status = 'usable' THEN 'restored'
+            ELSE 'update' END AS change,
+       CASE WHEN NOT numbered.is_return THEN numbered.change_note END AS change_note,
+       numbered.pub_status, numbered.availability, numbered.capture_id, numbered.content_hash,
+       content.url, content.title, content.summary, content.body, content.word_count,
+       content.extractor_name, content.extractor_version
+FROM numbered
+JOIN content ON content.capture_id = numbered.capture_id AND content.article_id = numbered.article_id
+"""  # noqa: S608  # as above
+
+_WITHDRAWN = f"""
+WITH {_JUDGED}, {_STANDING}, {_NAMED}, usable AS (
+    SELECT * FROM (
+        SELECT article_id, capture_id, coalesce(seen_until, observed_at) AS seen_at,
+               row_number() OVER (
+                   PARTITION BY article_id
+                   ORDER BY coalesce(seen_until, observed_at) DESC, observed_at DESC, capture_id DESC) AS place_in_time
+        FROM judged WHERE change <> 'unchanged' AND pub_status = 'usable'
+    ) AS ranked
+    WHERE place_in_time = 1
+), notices AS (
+    -- of the captures since then: the newest words
+    SELECT * FROM (
+        SELECT judged.article_id, judged.change_note,
+               min(CASE WHEN judged.observed_at < usable.seen_at THEN judged.seen_until ELSE judged.observed_at END)
+                   OVER (PARTITION BY judged.article_id) AS withdrawn_at,
+               row_number() OVER (
+                   PARTITION BY judged.article_id
+                   ORDER BY CASE WHEN judged.change_note IS NULL THEN 1 ELSE 0 END, judged.observed_at DESC,
+                            judged.capture_id) AS place_of_note
+        FROM judged LEFT JOIN usable ON usable.article_id = judged.article_id
+        WHERE judged.change <> 'unchanged' AND judged.pub_status <> 'usable'
+          AND (usable.article_id IS NULL OR coalesce(judged.seen_until, judged.observed_at) >= usable.seen_at)
+    ) AS ranked
+    WHERE place_of_note = 1
+)
+SELECT standing.article_id, standing.pub_status, notices.withdrawn_at, notices.change_note, standing.availability,
+       coalesce(before.url, now.url) AS url, coalesce(before.title, now.title) AS title,
+       standing.capture_id, usable.capture_id AS usable_capture_id
+FROM standing
+LEFT JOIN notices ON notices.article_id = standing.article_id
+LEFT JOIN usable ON usable.article_id = standing.article_id
+LEFT JOIN named AS before ON before.capture_id = usable.capture_id
+LEFT JOIN named AS now ON now.capture_id = standing.capture_id
+WHERE standing.pub_status <> 'usable'
+"""  # noqa: S608  # as above
+
+_COPIES = f"""
+WITH {_JUDGED}, {_STANDING}, {_LINEAGE}, {_NAMED}, members AS (
+    SELECT article_id, original_id, kind, similarity, containment, evidence, cluster_id FROM lineage
+    UNION ALL
+    -- the earliest of a cluster has no row of its own until its original or its cluster has changed; nullif(x, x) is a
+    -- null of the type of x
+    SELECT DISTINCT cluster_id, nullif(cluster_id, cluster_id), 'original', nullif(similarity, similarity),
+           nullif(containment, containment), nullif(evidence, evidence), cluster_id
+    FROM lineage
+    WHERE cluster_id NOT IN (SELECT article_id FROM lineage)
+), sized AS (
+    SELECT members.*, count(*) OVER (PARTITION BY cluster_id) AS cluster_size FROM members
+)
+SELECT sized.article_id, sized.original_id, sized.kind,
+       CASE WHEN sized.original_id IS NOT NULL THEN sized.similarity END AS similarity,
+       CASE WHEN sized.original_id IS NOT NULL THEN sized.containment END AS containment,
+       CASE WHEN sized.original_id IS NOT NULL THEN sized.evidence END AS evidence,
+       sized.cluster_id, sized.cluster_size, standing.observed_at, standing.pub_status, standing.availability,
+       named.url, named.title, of_original.url AS original_url, of_original.title AS original_title
+FROM sized
+LEFT JOIN standing ON standing.article_id = sized.article_id
+LEFT JOIN named ON named.capture_id = standing.capture_id
+LEFT JOIN standing AS original ON original.article_id = sized.original_id
+LEFT JOIN named AS of_original ON of_original.capture_id = original.capture_id
+WHERE sized.cluster_size > 1
+"""  # noqa: S608  # as above
+
+# The copies that a withdrawn article is the original of; and if it is a cluster's original, all copies in the cluster:
+# a copy is linked to one original only, the earliest, and may have taken its text from any of them.
+_KILL_EXPOSURE = """
+SELECT latest.article_id, latest.url, latest.title, latest.observed_at, latest.availability, latest.feed_id,
+       copies.kind, copies.similarity, copies.containment,
+       CASE WHEN copies.original_id = withdrawn.article_id THEN 'copy' ELSE 'cluster' END AS via,
+       withdrawn.article_id AS withdrawn_id, withdrawn.pub_status AS withdrawn_status, withdrawn.withdrawn_at,
+       withdrawn.change_note AS withdrawn_note, withdrawn.url AS withdrawn_url, withdrawn.title AS withdrawn_title,
+       copies.cluster_id
+FROM withdrawn
+JOIN copies AS original ON original.article_id = withdrawn.article_id
+JOIN copies ON copies.cluster_id = original.cluster_id
+JOIN latest ON latest.article_id = copies.article_id
+WHERE copies.original_id = withdrawn.article_id
+   OR (original.original_id IS NULL AND copies.original_id IS NOT NULL)
+"""
+
+VIEWS: Mapping[str, str] = {
+    "latest": _LATEST,
+    "history": _HISTORY,
+    "withdrawn": _WITHDRAWN,
+    "copies": _COPIES,
+    "kill_exposure": _KILL_EXPOSURE,
+}
+"""Each view's query; one may ask those before it."""
