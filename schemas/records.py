@@ -373,6 +373,7 @@ class Capture:
     entry_key: str = ""  # what identifies the entry in its feed
     notice: Notice | None = None  # found in the full text, whatever of it may be kept
     change: Change | None = None  # set by revise
+    is_first: bool = False  # of its article, as far as is known; set by revise
     reason: Reason | None = None  # why the feed's content was used
     detail: str | None = None
     http_status: int | None = None

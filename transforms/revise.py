@@ -474,7 +474,9 @@ class _ReviseCapture(beam.DoFn):
             outcome = outcomes.of_capture(observation.capture, Stage.REVISE, kind, self._clock())
             yield beam.pvalue.TaggedOutput("outcomes", replace(outcome, capture_id=judgement.same_as))
         else:
-            yield replace(observation.capture, change=judgement.change)
+            ours = observation.capture.article.capture_id
+            is_first = any(each.capture_id == ours and each.predecessor_id is None for each in judgement.revisions)
+            yield replace(observation.capture, change=judgement.change, is_first=is_first)
 
     @on_timer(EXPIRY)  # type: ignore[untyped-decorator]  # Beam is untyped
     def expire(self, known_state: Any = beam.DoFn.StateParam(KNOWN)) -> None:  # noqa: B008  # as above

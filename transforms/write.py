@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import apache_beam as beam
 
-from schemas.enums import Change, OutcomeKind, Stage
+from schemas.enums import OutcomeKind, Stage
 from schemas.records import Article, Capture, Outcome
 from transforms import outcomes
 from transforms.outcomes import Clock, utc_now
@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 def publish(capture: Capture, clock: Clock) -> tuple[Article, Outcome]:
     """The row that `capture` becomes and the outcome of its entry."""
-    kind = OutcomeKind.PUBLISHED if capture.change is Change.NEW else OutcomeKind.REVISED
+    kind = OutcomeKind.PUBLISHED if capture.is_first else OutcomeKind.REVISED
     return capture.article, outcomes.of_capture(capture, Stage.WRITE, kind, clock())
 
 

@@ -18,6 +18,7 @@ from schemas.enums import (
     Access,
     BodyPolicy,
     DateSource,
+    NoticeKind,
     Origin,
     OutcomeKind,
     Precision,
@@ -27,9 +28,9 @@ from schemas.enums import (
     Tdm,
     Zone,
 )
-from schemas.records import Article, Caption, Capture, DeadLetter, Entry, Outcome, Page, SiteProfile
+from schemas.records import Article, Caption, Capture, DeadLetter, Entry, Notice, Outcome, Page, SiteProfile
 from transforms import extract as stage
-from transforms.extract import ExtractPages, Failed, extract
+from transforms.extract import ExtractPages, Failed, capture_of, extract
 from transforms.pool import Pool, TaskFailed
 from transforms.shared import Shared
 
@@ -224,6 +225,15 @@ def test_a_body_policy_limits_what_is_kept_not_what_is_judged(policy: BodyPolicy
     kept = article_of(html_of(*LONG), entry=entry(body_policy=policy))
     assert len(kept.body.split()) == words
     assert (kept.content_hash, kept.word_count) == (full.content_hash, full.word_count)
+
+
+@pytest.mark.parametrize("policy", BodyPolicy)
+def test_a_notice_is_found_in_the_whole_text_whatever_of_it_is_kept(policy: BodyPolicy) -> None:
+    line = "Correction: The pier was built in 1911, and not in 1912 as we first wrote."
+    result = capture_of(page(html_of(*LONG, line), entry=entry(body_policy=policy)))
+    assert isinstance(result, Capture)
+    assert result.notice == Notice(kind=NoticeKind.CORRECTION, text=line)
+    assert (line in result.article.body) == (policy is BodyPolicy.FULL)
 
 
 def test_a_page_filled_in_by_a_script_gives_its_json_ld_body() -> None:

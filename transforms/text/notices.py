@@ -146,6 +146,10 @@ def _notice(kind: NoticeKind, said: Sequence[_Line]) -> Notice:
 # letter. Every repetition is bounded, and none stands within another unless words part its turns.
 
 
+def _split(*lines: str) -> tuple[str, ...]:
+    return tuple(part for line in lines for part in line.split("|"))
+
+
 def _any(*alternatives: str) -> str:
     return "(?:" + "|".join(map(folded, alternatives)) + ")"
 
@@ -301,7 +305,8 @@ _REMOVED = re.compile(
         rf"{_THIS} {_NOUN}(?=[ ,:])[^.!?\"]{{0,70}}? ?{_IS}{_WORDS} {_GONE}\b",
         # the article by its headline, or as what stood here
         rf'{_THE} ?{_STORY} (?:[\w ]{{0,30}})?"[^"]{{5,200}}"[^.!?"]{{0,60}}? ?{_IS}{_WORDS} {_GONE}\b',
-        rf"{_THE} ?{_NOUN}[^.!?\"]{{0,40}} (?:here|at this|hier|ici|aquí|qui|aqui)[^.!?]{{0,120}}? {_IS}{_WORDS} {_GONE}\b",
+        rf"{_THE} ?{_NOUN}[^.!?\"]{{0,40}} (?:here|at this|hier|ici|aquí|qui|aqui)[^.!?]{{0,120}}?"
+        rf" {_IS}{_WORDS} {_GONE}\b",
         r"(?:تم|جرى|وتم|وجرى|تقرر) (?:سحب|حذف|إلغاء|إزالة|شطب) (?:هذا|هذه) ال\w",
         rf"(?:هذا|هذه) {_NOUN} (?:ملغى|ملغاة|محذوف|محذوفة|مسحوب|مسحوبة|(?:تم|جرى) (?:سحب|حذف|إلغاء|إزالة))",
     )
@@ -376,52 +381,14 @@ _KILL_LABEL = re.compile(
     r"|[\W_]{0,4}(?:(?:إلغاء|الغاء|سحب|حذف) (?:خبر|الخبر|تقرير|مقال)|خبر ملغى|ملغى|إلغاء|الغاء) ?[:\u2013\u2014-]"
 )
 # What a line must hold to be looked at, in small letters, as printed: two of three pages have no such line.
-_KILL_HINTS = (
-    *("withdr", "retract", "kill", "remov", "taken down", "taken offline", "took down", "delete", "pulled", "publish"),
-    *(
-        "rescind",
-        "spike",
-        "cancel",
-        "annul",
-        "disregard",
-        "ignore",
-        "hold",
-        "in error",
-        "mistake",
-        "available",
-        "discard",
-    ),
-    *(
-        "use ",
-        "zurück",
-        "lösch",
-        "entfern",
-        "sperr",
-        "streich",
-        "gestrich",
-        "stornier",
-        "widerr",
-        "verfügbar",
-        "abrufbar",
-    ),
-    *("verwend", "verbreit", "veröffent", "verschickt", "genommen", "gegenstandslos", "hinfällig", "retir", "supprim"),
-    *(
-        "publi",
-        "effac",
-        "hors ligne",
-        "dispon",
-        "utilis",
-        "utiliz",
-        "diffus",
-        "difund",
-        "anul",
-        "elimin",
-        "borr",
-        "omiso",
-    ),
-    *("desestim", "descart", "ritir", "rimoss", "rimuov", "cancell", "soppress", "ritratt", "null", "cestin", "apag"),
-    *("exclu", "desconsid", "do ar", "divulg", "détrui", "reprendre", "tenir compte", "suprim", "usen", "usar"),
-    *("سحب", "حذف", "الغ", "إلغ", "ألغ", "تلغ", "ملغ", "ازال", "إزال", "عدم", "متاح", "تجاهل", "إهمال", "شطب", "نشر"),
+_KILL_HINTS = _split(
+    "withdr|retract|kill|remov|taken down|taken offline|took down|delete|pulled|publish|rescind|spike|cancel",
+    "annul|disregard|ignore|hold|in error|mistake|available|discard|use |zurück|lösch|entfern|sperr|streich",
+    "gestrich|stornier|widerr|verfügbar|abrufbar|verwend|verbreit|veröffent|verschickt|genommen",
+    "gegenstandslos|hinfällig|retir|supprim|publi|effac|hors ligne|dispon|utilis|utiliz|diffus|difund|anul",
+    "elimin|borr|omiso|desestim|descart|ritir|rimoss|rimuov|cancell|soppress|ritratt|null|cestin|apag|exclu",
+    "desconsid|do ar|divulg|détrui|reprendre|tenir compte|suprim|usen|usar|سحب|حذف|الغ|إلغ|ألغ|تلغ|ملغ|ازال",
+    "إزال|عدم|متاح|تجاهل|إهمال|شطب|نشر",
 )
 
 
@@ -594,83 +561,13 @@ _SELF_CORRECTED = re.compile(
         "خلافا لما (?:ورد|ذكر|نشر)",
     )
 )
-_CORRECTION_HINTS = (
-    *(
-        "correct",
-        "correz",
-        "corrett",
-        "corregg",
-        "correg",
-        "correcc",
-        "correç",
-        "corrig",
-        "rectif",
-        "retific",
-        "rettific",
-    ),
-    *("errat", "erramos", "fe de err", "clarif", "misst", "misspel", "misident", "misquot", "misattrib", "mischarac"),
-    *(
-        "inaccura",
-        "wrong",
-        "erroneous",
-        "amended",
-        "version",
-        "for the record",
-        "correx",
-        "mistaken",
-        "fixes",
-        "regret",
-    ),
-    *("adds dropped", "refile", "apolog", "originally", "initially", "previously", "we first", "headline"),
-    *(
-        "korrig",
-        "korrekt",
-        "berichtig",
-        "richtigst",
-        "richtig gest",
-        "klarstell",
-        "präzis",
-        "fehler",
-        "falsch",
-        "fälsch",
-    ),
-    *("fassung", "anders als", "entgegen", "diesen artikel", "précis", "bien lire", "mise au point", "erreur"),
-    *(
-        "contrairement",
-        "aclar",
-        "equivoc",
-        "por error",
-        "erróne",
-        "versión",
-        "precisa",
-        "inesatt",
-        "sbagliat",
-        "errore",
-    ),
-    *(
-        "chiari",
-        "esclarec",
-        "versão",
-        "por erro",
-        "lapso",
-        "diferentemente",
-        "ao contrário",
-        "updated to",
-        "changed to",
-    ),
-    *(
-        "earlier",
-        "تصحيح",
-        "تصويب",
-        "توضيح",
-        "استدراك",
-        "تعديل",
-        "خطأ",
-        "خطا",
-        "سابقة",
-        "الصحيح",
-        "خلافا",
-        "مصحح",
-        "يصحح",
-    ),
+_CORRECTION_HINTS = _split(
+    "correct|correz|corrett|corregg|correg|correcc|correç|corrig|rectif|retific|rettific|errat|erramos",
+    "fe de err|clarif|misst|misspel|misident|misquot|misattrib|mischarac|inaccura|wrong|erroneous|amended",
+    "version|for the record|correx|mistaken|fixes|regret|adds dropped|refile|apolog|originally|initially",
+    "previously|we first|headline|korrig|korrekt|berichtig|richtigst|richtig gest|klarstell|präzis|fehler",
+    "falsch|fälsch|fassung|anders als|entgegen|diesen artikel|précis|bien lire|mise au point|erreur",
+    "contrairement|aclar|equivoc|por error|erróne|versión|precisa|inesatt|sbagliat|errore|chiari|esclarec",
+    "versão|por erro|lapso|diferentemente|ao contrário|updated to|changed to|earlier|تصحيح|تصويب|توضيح",
+    "استدراك|تعديل|خطأ|خطا|سابقة|الصحيح|خلافا|مصحح|يصحح",
 )

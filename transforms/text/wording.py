@@ -8,6 +8,7 @@ the likeliness of slips: a letter swapped, doubled or left out), of a word writt
 figure, a name, a negation, a month and any word more or less says something else. Measured by benchmarks/revisions.py.
 """
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -28,9 +29,9 @@ def is_slip(old: str, new: str) -> bool:
     """Whether `new` says what `old` says: they differ in spelling, punctuation or layout only."""
     before, after = list(_words(old)), list(_words(new))
     edits = _edits(before, after)
-    if edits is None:
-        return _is_moved(old, new)
-    return all(_is_slip(edit, before) for edit in edits)
+    if edits is not None and all(_is_slip(edit, before) for edit in edits):
+        return True
+    return len(before) == len(after) and _is_moved(old, new)
 
 
 # ── lines that tell a time or a count ──────────────────────────────────────────────────────────────────────────────
@@ -41,37 +42,38 @@ def _set(words: str) -> frozenset[str]:
 
 
 _MONTHS_AND_DAYS = _set(
-    "january february march april may june july august september october november december "
-    "monday tuesday wednesday thursday friday saturday sunday "
-    "januar februar märz april mai juni juli oktober dezember jänner montag dienstag mittwoch donnerstag freitag samstag "
-    "sonnabend sonntag janvier février mars avril juin juillet août septembre octobre novembre décembre lundi mardi "
-    "mercredi jeudi vendredi samedi dimanche enero febrero marzo abril mayo junio julio agosto septiembre octubre "
-    "noviembre diciembre lunes martes miércoles jueves viernes sábado domingo gennaio febbraio aprile maggio giugno "
-    "luglio settembre ottobre dicembre lunedì martedì mercoledì giovedì venerdì sabato domenica janeiro fevereiro março "
-    "maio junho julho setembro outubro novembro dezembro segunda terça quarta quinta sexta "
-    "يناير فبراير مارس أبريل إبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر كانون شباط آذار نيسان أيار حزيران "
-    "تموز آب أيلول تشرين جانفي فيفري أفريل ماي جوان جويلية أوت الاثنين الإثنين الثلاثاء الأربعاء الخميس الجمعة السبت الأحد"
+    "january february march april may june july august september october november december monday tuesday wednesday "
+    "thursday friday saturday sunday januar februar märz mai juni juli oktober dezember jänner montag dienstag "
+    "mittwoch donnerstag freitag samstag sonnabend sonntag janvier février mars avril juin juillet août septembre "
+    "octobre novembre décembre lundi mardi mercredi jeudi vendredi samedi dimanche enero febrero marzo abril mayo "
+    "junio julio agosto septiembre octubre noviembre diciembre lunes martes miércoles jueves viernes sábado domingo "
+    "gennaio febbraio aprile maggio giugno luglio settembre ottobre dicembre lunedì martedì mercoledì giovedì venerdì "
+    "sabato domenica janeiro fevereiro março maio junho julho setembro outubro novembro dezembro segunda terça quarta "
+    "quinta sexta يناير فبراير مارس أبريل إبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر كانون شباط آذار "
+    "نيسان أيار حزيران تموز آب أيلول تشرين جانفي فيفري أفريل ماي جوان جويلية أوت الاثنين الإثنين الثلاثاء الأربعاء "
+    "الخميس الجمعة السبت الأحد"
 )
 _TIMES = _MONTHS_AND_DAYS | _set(
-    "jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun okt dez janv fév févr "
-    "avr juil déc ene abr ago dic gen mag giu lug set ott fev mai out "
-    "at on the by in of time am pm a.m p.m m p a gmt utc est edt cst cdt pst pdt cet cest bst mez mesz et "
-    "uhr um der den le à h heures heure min las el del de alle ore ora il às em hs horas o i ألساعة الساعة بتوقيت غرينتش "
-    "جرينتش صباحا مساء ص م في يوم بتاريخ and first original originally feira ist e y und"
+    "jan feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun okt dez janv fév "
+    "févr avr juil déc ene abr ago dic gen mag giu lug set ott fev mai out at on the by in of time am pm a.m p.m m p "
+    "a gmt utc est edt cst cdt pst pdt cet cest bst mez mesz et uhr um der den le à h heures heure min las el del de "
+    "alle ore ora il às em hs horas o i ألساعة الساعة بتوقيت غرينتش جرينتش صباحا مساء ص م في يوم بتاريخ and first "
+    "original originally feira ist e y und"
 )
 # What such a line must hold, beside a figure.
 _VOLATILE = _set(
-    "updated update last published posted modified upd stand aktualisiert zuletzt aktualisierung geändert veröffentlicht "
-    "mis mise jour publié actualisé modifié actualizado actualizada publicado modificado actualización última "
-    "aggiornato aggiornata aggiornamento ultimo pubblicato atualizado atualizada atualização publicada modificada آخر "
-    "تحديث نشر نشرت حدث views view viewed read reads times comments comment shares share shared likes like reactions "
-    "followers minutes minute mins hours hour days day ago reading replies retweets upvotes votes kommentare kommentar "
-    "aufrufe geteilt mal lesezeit minuten stunden tagen vor gelesen lesedauer commentaires commentaire partages partage "
-    "vues lecture lu fois y réactions abonnés comentarios comentario compartido compartidos veces vistas lecturas lectura "
-    "tiempo minutos hace visualizaciones leído commenti commento condivisioni visualizzazioni letture lettura volte letto "
-    "condiviso fa minuti tempo comentários comentário partilhas compartilhamentos visualizações leituras leitura há vezes "
-    "lido partilhado compartilhado تعليق تعليقا تعليقات التعليقات مشاهدة مشاهدات المشاهدات عدد قراءة القراءة مدة دقيقة "
-    "دقائق منذ ساعة ساعات مشاركة مشاركات قبل إعجاب"
+    "updated update last published posted modified upd stand aktualisiert zuletzt aktualisierung geändert "
+    "veröffentlicht mis mise jour publié actualisé modifié actualizado actualizada publicado modificado actualización "
+    "última aggiornato aggiornata aggiornamento ultimo pubblicato atualizado atualizada atualização publicada "
+    "modificada آخر تحديث نشر نشرت حدث views view viewed read reads times comments comment shares share shared likes "
+    "like reactions followers minutes minute mins hours hour days day ago reading replies retweets upvotes votes "
+    "kommentare kommentar aufrufe geteilt mal lesezeit minuten stunden tagen vor gelesen lesedauer commentaires "
+    "commentaire partages partage vues lecture lu fois y réactions abonnés comentarios comentario compartido "
+    "compartidos veces vistas lecturas lectura tiempo minutos hace visualizaciones leído commenti commento "
+    "condivisioni visualizzazioni letture lettura volte letto condiviso fa minuti tempo comentários comentário "
+    "partilhas compartilhamentos visualizações leituras leitura há vezes lido partilhado compartilhado تعليق تعليقا "
+    "تعليقات التعليقات مشاهدة مشاهدات المشاهدات عدد قراءة القراءة مدة دقيقة دقائق منذ ساعة ساعات مشاركة مشاركات قبل "
+    "إعجاب"
 )
 _IN_A_LINE = re.compile(r"[^\W_]+(?:[.,:'][^\W_]+)*")
 _BRACKETED = re.compile(rf"\([^()\n]{{3,{VOLATILE_LIMIT}}}\)")
@@ -102,44 +104,39 @@ _PERCENT = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(
-    r"(?:(?<=\s)|(?<=^))[+-](?=\d)|\d{1,3}(?:[ .,']\d{3})+(?![\d])|\d+(?:[.,:]\d+)*|[^\W\d_]+|[%$\u20ac\u00a3\u00a5\u00b0]"
+    r"(?<![^\s])[+-](?=\d)|\d{1,3}(?:[ .,']\d{3})+(?!\d)|\d+(?:[.,:]\d+)*|[^\W\d_]+"
+    r"|[%$\u20ac\u00a3\u00a5\u00b0]"
 )
 _DAY = re.compile(r"[1-9]|[12]\d|3[01]")
-# Numerals from two on, as figures: whoever writes "eleven" for 11 says the same. ("One" is an article in most.)
-_NUMERALS = {
-    folded(word): str(value)
-    for words in (
-        "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen "
-        "nineteen twenty",
-        "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn achtzehn "
-        "neunzehn zwanzig",
-        "deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize",
-        "dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete dieciocho "
-        "diecinueve veinte",
-        "due tre quattro cinque sei sette otto nove dieci undici dodici tredici quattordici quindici sedici diciassette "
-        "diciotto diciannove venti",
-        "dois três quatro cinco seis sete oito nove dez onze doze treze catorze quinze dezasseis dezassete dezoito "
-        "dezanove vinte",
-    )
-    for value, word in enumerate(words.split(), start=2)
+# Numerals from two on: whoever writes "eleven" for 11 says the same. ("One" is an article in most languages.)
+_FROM_TWO = (
+    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen",
+    "zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn siebzehn achtzehn",
+    "deux trois quatre cinq six sept huit neuf dix onze douze treize quatorze quinze seize",
+    "dos tres cuatro cinco seis siete ocho nueve diez once doce trece catorce quince dieciséis diecisiete dieciocho",
+    "due tre quattro cinque sei sette otto nove dieci undici dodici tredici quattordici quindici sedici diciassette",
+    "dois três quatro cinco seis sete oito nove dez onze doze treze catorze quinze dezasseis dezassete dezoito",
+)
+_NINETEEN = ("nineteen", "neunzehn", "diecinueve", "diciannove", "dezanove", "dezenove")  # French has no word for it
+_NUMERALS = dict.fromkeys(_NINETEEN, "19") | {
+    folded(word): str(value) for words in _FROM_TWO for value, word in enumerate(words.split(), start=2)
 }
 # Words that differ by a letter or two from others of their kind, and mean something else.
 _TELLING = _MONTHS_AND_DAYS | _set(
-    "million billion trillion millionen milliarden billionen million milliard milliards millions millones millón billones "
+    "million billion trillion millionen milliarden billionen milliard milliards millions millones millón billones "
     "milioni milione miliardi miliardo milhões milhão bilhões bilhão mil thousand hundred hundert tausend cent mille "
     "thirty forty fifty sixty seventy eighty ninety thirteen fourteen fifteen sixteen seventeen eighteen nineteen "
-    "مليون مليار ألف مئة ملايين مليارات شمال جنوب شرق غرب شمالي جنوبي شرقي غربي ارتفع انخفض "
-    "not now no nor none never nicht nichts kein keine ohne sans non sin con senza sem com ne pas لا لم لن ليس غير "
-    "east west north south eastern western northern southern est ouest este oeste ovest leste ost nord süd "
-    "higher lower rise fall rose fell up down before after buy sell win won lose lost with without over under "
-    "dead dear deaf alive male female man men woman women his her he she son daughter brother mother father "
-    "winter minister sister mister could would should can cannot may must might "
-    "employer employee trainer trainee mayor minor major menor mejor peor mehr weniger plus moins más menos più meno mais "
-    "allowed aloud adopt adapt affect effect"
+    "مليون مليار ألف مئة ملايين مليارات شمال جنوب شرق غرب شمالي جنوبي شرقي غربي ارتفع انخفض not now no nor none never "
+    "nicht nichts kein keine ohne sans non sin con senza sem com ne pas لا لم لن ليس غير east west north south "
+    "eastern western northern southern est ouest este oeste ovest leste ost nord süd higher lower rise fall rose fell "
+    "up down before after buy sell win won lose lost with without over under dead dear deaf alive male female man men "
+    "woman women his her he she son daughter brother mother father winter minister sister mister could would should "
+    "can cannot may must might employer employee trainer trainee mayor minor major menor mejor peor mehr weniger plus "
+    "moins más menos più meno mais allowed aloud adopt adapt affect effect"
 )
 _ARTICLES = _set(
-    "the a an that of s der die das den dem des ein eine einen einem einer eines dass le la les l un une du d de qu que el "
-    "los las lo una il i gli uno che o os as um uma t"
+    "the a an that of s der die das den dem des ein eine einen einem einer eines dass le la les l un une du d de qu "
+    "que el los las lo una il i gli uno che o os as um uma t"
 )
 # Forms that agree with their subject, and words that are taken for each other.
 _TWINS = tuple(
@@ -182,13 +179,12 @@ SHORTEST_STEM = 4  # letters: an ending is one after so many
 
 
 def _words(text: str) -> Iterator[str]:
-    """The words and figures of a text, as they are compared: accents, punctuation and the way of writing figures aside."""
+    """The words and figures of a text, as they are compared: accents, punctuation and ways of writing figures aside."""
     found = _WORD.findall(_PERCENT.sub(" % ", plain(text)))
-    for index, word in enumerate(found):
-        small = word.casefold()
-        if small in _MONTHS_AND_DAYS and index + 1 < len(found) and _DAY.fullmatch(found[index + 1]):
-            found[index], found[index + 1] = found[index + 1], word  # "July 1" is 1 July
-            word = found[index]
+    for index, (word, other) in enumerate(itertools.pairwise(found)):
+        if word.casefold() in _MONTHS_AND_DAYS and _DAY.fullmatch(other):
+            found[index : index + 2] = other, word  # "July 1" is 1 July
+    for word in found:
         yield _figure(word) if word[0].isdigit() else _NUMERALS.get(word.casefold(), word)
 
 
@@ -308,22 +304,25 @@ def _is_respelt(old: str, new: str, before: Sequence[str]) -> bool:
         return True
     if one in _TELLING and other in _TELLING:
         return False
-    short, long = sorted((one, other), key=len)
     is_name = old[0].isupper() and new[0].isupper()
     if is_name and new in before and _distance(one, other) <= 2:
         return True  # the text has it right elsewhere
+    return _is_slip_of_letters(*sorted((one, other), key=len), is_name=is_name)
+
+
+def _is_slip_of_letters(short: str, long: str, *, is_name: bool) -> bool:
     start = next((i for i, letter in enumerate(short) if letter != long[i]), len(short))
-    if start >= SHORTEST_STEM and short[start:] in _ENDINGS and long[start:] in _ENDINGS:
+    short_rest, long_rest = short[start:], long[start:]
+    if start >= SHORTEST_STEM and short_rest in _ENDINGS and long_rest in _ENDINGS:
         return True
-    if len(short) == len(long):
-        if short[start + 2 :] == long[start + 2 :] and short[start : start + 2] == long[start : start + 2][::-1]:
-            return len(short) >= 4  # two letters swapped
-        if short[start + 1 :] == long[start + 1 :]:
-            return start > 0 and len(short) >= (8 if is_name else 5)  # one for another
-    elif short[start:] == long[start + 1 :]:
+    if len(short) == len(long) and short_rest[:2] == long_rest[1::-1] and short_rest[2:] == long_rest[2:]:
+        return len(short) >= 4  # two letters swapped
+    if len(short) == len(long) and short_rest[1:] == long_rest[1:]:
+        return start > 0 and len(short) >= (8 if is_name else 5)  # one for another
+    if short_rest == long_rest[1:]:  # one left out, or doubled
         is_doubled = start > 0 and long[start] == long[start - 1]
-        return is_doubled or (start > 0 and len(long) >= (6 if is_name else 5)) or len(long) >= 8  # one left out
-    return len(short) >= (10 if is_name else 8) and one[:2] == other[:2] and _distance(one, other) <= 2
+        return is_doubled or len(long) >= 8 or (start > 0 and len(long) >= (6 if is_name else 5))
+    return len(short) >= (10 if is_name else 8) and start >= 2 and _distance(short, long) <= 2
 
 
 def _distance(one: str, other: str) -> int:
