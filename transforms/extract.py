@@ -31,6 +31,7 @@ from transforms.outcomes import Clock, utc_now
 from transforms.pool import Pool, Task, TaskFailed
 from transforms.shared import Shared
 from transforms.text import (
+    asides,
     boilerplate,
     canonical,
     captions,
@@ -162,6 +163,7 @@ def _whole(page: Page, profile: SiteProfile) -> Article | Failed:
     tree = markup.parsed(text)
     if tree is None:
         return Failed(Reason.NO_TEXT, "no markup that could be read")
+    boxes = asides.printed(tree)
     data = head.data(tree)
     said = head.read(markup.without_chrome(tree), data, urls.site(page.url))
     pictured = captions.take(tree)
@@ -175,7 +177,7 @@ def _whole(page: Page, profile: SiteProfile) -> Article | Failed:
     found = paragraphs.of_page(boilerplate.without_teasers(tree))
     if len(said.body) > HIDDEN_MUCH_MORE * sum(map(len, found)):
         found = paragraphs.of_either(said.body)
-    body = boilerplate.cleaned(found, known)
+    body = asides.with_notices(boilerplate.cleaned(found, known), boxes)
     if detail := _no_article(page, said.title or "", body):
         return Failed(Reason.NO_TEXT, detail)
     return _article(page, profile, said, body, pictured, signed=found[-1:])
