@@ -145,6 +145,14 @@ def lineages_of(database: sqlite3.Connection, article_ids: Iterable[str]) -> lis
     return found
 
 
+def languages_of(database: sqlite3.Connection, article_ids: Iterable[str]) -> dict[str, str]:
+    """The language of the newest text of each of these articles that has one, in lower case."""
+    wanted = [_stored(each) for each in article_ids]
+    query = "SELECT article_id, language FROM sketches WHERE article_id IN (?) ORDER BY number"
+    parts = (_select(database, query, wanted[start : start + AT_ONCE]) for start in range(0, len(wanted), AT_ONCE))
+    return {_id(article_id): language for part in parts for article_id, language in part}
+
+
 def members_of(database: sqlite3.Connection, cluster_id: str) -> list[Lineage]:
     """See `transforms.copies.index.CopyMemory`."""
     query = "SELECT * FROM lineages WHERE cluster_id = ? ORDER BY article_id"

@@ -1,7 +1,8 @@
 """deliver: from the outbox to every sink, in sequence, each sink in a thread of its own and with its own cursor.
 
-A sink that is down or slow delays only itself. A batch that was written but whose cursor was not noted is delivered
-again, and the sink refuses what it has. Rows leave the outbox when every sink of this run has them.
+Each sink is given what its rules allow (`pipeline.sinks.rules`); a row that it is not to have moves its cursor all the
+same. A sink that is down or slow delays only itself. A batch that was written but whose cursor was not noted is
+delivered again, and the sink refuses what it has. Rows leave the outbox when every sink of this run has them.
 """
 
 import contextlib
@@ -10,16 +11,19 @@ import sqlite3
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
 
 from pipeline.metrics import Metrics
+from pipeline.sinks import rules
 from pipeline.sinks.base import Batch, Refused, Row, Sink, SinkError
+from pipeline.sinks.rules import EVERYTHING, Rules
 from pipeline.state import State
 from schemas import codec, ids
 from schemas.enums import Reason, Stage
-from schemas.records import DeadLetter, Delivery
+from schemas.records import Article, DeadLetter, Delivery
 from schemas.tables import TABLE_OF
 from transforms import outcomes
 from transforms.outcomes import Clock, utc_now
@@ -32,20 +36,38 @@ FINISH_S = 8.0  # that a run which ends waits for its sinks; what they lack by t
 log = structlog.get_logger()
 
 
-def deliver(state: State, sink: Sink, metrics: Metrics, clock: Clock = utc_now) -> None:
-    """Move what is in the outbox to `sink`, batch after batch.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """On which terms a sink is delivered to.
+
+    Args:
+        rules: what it is given.
+        flush_s: seconds that its rows wait for others; None for as long as those of all sinks.
+    """
+
+    rules: Rules = EVERYTHING
+    flush_s: float | None = None
+
+
+def deliver(state: State, sink: Sink, metrics: Metrics, clock: Clock = utc_now, allowed: Rules = EVERYTHING) -> None:
+    """Move what is in the outbox to `sink`, batch after batch, as far as it is allowed to have it.
 
     Raises:
         SinkError: the sink cannot take it now; what it has taken is noted.
     """
+    state.release_embargoed(clock())
     while True:
         seq, newest = state.cursor(sink.uri)
-        rows = [Row(row.seq, row.table, row.record) for row in state.outbox(seq, MAX_ROWS)]
-        if not rows:
+        offered = [Row(row.seq, row.table, row.record) for row in state.outbox(seq, MAX_ROWS)]
+        if not offered:
             return
         # A clock that is set back must not hide rows from a reader that asks for what came since.
         ingested_at = max(clock(), newest)
-        last = rows[-1].seq
+        last = offered[-1].seq
+        rows = _allowed(offered, allowed, state)
+        if not rows:
+            state.set_cursor(sink.uri, last, ingested_at)
+            continue
         started = time.monotonic()
         try:
             refused = sink.write(
@@ -63,6 +85,27 @@ def deliver(state: State, sink: Sink, metrics: Metrics, clock: Clock = utc_now) 
         for each in refused:
             log.warning("row_refused", sink=sink.uri, table=each.row.table, error=each.error)
         metrics.delivered(sink.uri, rows, time.monotonic() - started)
+
+
+def _allowed(rows: Sequence[Row], allowed: Rules, state: State) -> list[Row]:
+    """The rows that the rules leave a sink, in the same order, with what they leave in them."""
+    if allowed == EVERYTHING:
+        return list(rows)
+    languages: dict[str, str] = {}
+    if allowed.languages is not None:
+        languages = state.languages({each for row in rows if (each := rules.article_of(row.record))})
+        articles = (row.record for row in rows if isinstance(row.record, Article))
+        languages |= {each.article_id: each.language or rules.UNDETERMINED for each in articles}
+    given = (
+        (row, rules.apply(allowed, row.table, row.record, languages.get(rules.article_of(row.record) or "")))
+        for row in rows
+    )
+    return [replace(row, record=record) for row, record in given if record is not None]
+
+
+def _flush_s(sink: Sink, own: Terms, flush_s: float) -> float:
+    """How long rows wait for others: as configured, and no less than the sink needs."""
+    return max(flush_s if own.flush_s is None else own.flush_s, getattr(sink, "least_flush_s", 0.0))
 
 
 def _told(refused: Sequence[Refused]) -> list[Refused]:
@@ -92,6 +135,7 @@ class Deliverer:
         sinks: where to; they are this object's own from now on.
         metrics: what is told of deliveries.
         flush_s: seconds that rows wait for others, unless there are `MAX_ROWS` of them.
+        terms: by a sink's URI, where it has terms of its own.
         clock: commit time of the rows.
     """
 
@@ -102,12 +146,14 @@ class Deliverer:
         metrics: Metrics,
         *,
         flush_s: float = FLUSH_S,
+        terms: Mapping[str, Terms] | None = None,
         clock: Clock = utc_now,
     ) -> None:
         self._folder = folder
         self._sinks = sinks
         self._metrics = metrics
-        self._flush_s = flush_s
+        self._terms = {sink.uri: (terms or {}).get(sink.uri) or Terms() for sink in sinks}
+        self._flush_s = {sink.uri: _flush_s(sink, self._terms[sink.uri], flush_s) for sink in sinks}
         self._clock = clock
         self._is_stopping = threading.Event()
         self._wake = {sink.uri: threading.Event() for sink in sinks}
@@ -162,14 +208,14 @@ class Deliverer:
             self._faults.append(error)
 
     def _deliver_until_stopped(self, state: State, sink: Sink) -> None:
-        wait_s = self._flush_s
+        wait_s = self._flush_s[sink.uri]
         is_last = False
         while not is_last:
             self._wake[sink.uri].wait(wait_s)
             self._wake[sink.uri].clear()
             is_last = self._is_stopping.is_set()
             try:
-                deliver(state, sink, self._metrics, self._clock)
+                deliver(state, sink, self._metrics, self._clock, self._terms[sink.uri].rules)
             except SinkError as error:
                 self._failed[sink.uri] = error
                 self._metrics.sink_failed(sink.uri)
@@ -177,7 +223,7 @@ class Deliverer:
                 wait_s = min(max(2 * wait_s, 1.0), LONGEST_BACK_OFF_S)
                 continue
             self._failed.pop(sink.uri, None)
-            wait_s = self._flush_s
+            wait_s = self._flush_s[sink.uri]
             try:
                 state.trim_outbox([each.uri for each in self._sinks])
                 self._metrics.outbox(state.outbox_length(), state.outbox_since())

@@ -1,8 +1,8 @@
 """What a data directory knows: the rows that were delivered and those that still wait, each once.
 
 Rows leave state.db's outbox when every sink has them; until then they may be in one place, in the other or in both.
-A `Ledger` reads both as they are at one moment and gives each row once, so that an answer is right before, during and
-after a delivery. It only reads, beside a live run.
+Rows under an embargo wait before the outbox (`pipeline.embargo`). A `Ledger` reads all as they are at one moment and
+gives each row once, so that an answer is right before, during and after a delivery. It only reads, beside a live run.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from pipeline import alias_store
+from pipeline import alias_store, embargo
 from pipeline.data_directory import warehouse_of
 from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME, STATE_VERSION
 from pipeline.warehouse import WarehouseError, connect
@@ -31,6 +31,7 @@ Parameters = Sequence[object] | Mapping[str, object]  # for question marks, or f
 
 _WAITING = Delivery(ingested_at=ids.EPOCH, batch_id="")  # stands in for the delivery of what is not delivered
 _ICEBERG = "iceberg:"
+EMBARGOED = 0  # stands for the number of a row that an embargo keeps from the outbox, whose numbers begin with 1
 
 
 class LedgerError(Exception):
@@ -42,7 +43,7 @@ class Known(Generic[T]):
     """A row, and how far it has come."""
 
     record: T
-    seq: int | None  # in the outbox; None when it has left that
+    seq: int | None  # in the outbox; None when it has left that, `EMBARGOED` when it is not there yet
     ingested_at: dt.datetime | None  # of the warehouse; None when it is not there yet
     batch_id: str | None
 
@@ -160,6 +161,8 @@ class Ledger:
                 if table not in TABLES:
                     continue  # entries that `wirebeam poll` hands on
                 waiting.setdefault(table, []).append((seq, codec.decode(row, TABLES[table].record)))
+            for table, record in embargo.held_back(self.state):
+                waiting.setdefault(table, []).append((EMBARGOED, record))
         return waiting
 
     def _warehouse(self) -> duckdb.DuckDBPyConnection:

@@ -12,7 +12,7 @@ import gc
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -24,7 +24,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner, worker_ha
 from apache_beam.transforms import userstate
 from apache_beam.transforms.environments import EmbeddedPythonEnvironment
 
-from pipeline.deliver import FINISH_S, FLUSH_S, MAX_ROWS, Deliverer
+from pipeline.deliver import FINISH_S, FLUSH_S, MAX_ROWS, Deliverer, Terms
 from pipeline.graph import Parts, Work, build
 from pipeline.maintain import Task, maintain, maintain_due
 from pipeline.memory import StateMemory
@@ -162,6 +162,7 @@ class Settings:
         limits: between which intervals a feed is polled; None for a single run.
         policy: how often a page is asked for.
         flush_s: seconds that rows wait for others to join their delivery.
+        terms: of the sinks that have terms of their own, by URI.
         outbox_limit: rows that a sink may lack before the run takes up no more work.
         workers: processes of the pool; 0 for one per core.
         ends_after_poll: hand the entries on to the sinks, and do nothing else with them.
@@ -172,6 +173,7 @@ class Settings:
     limits: Limits | None = None
     policy: Policy = SINGLE_RUN
     flush_s: float = FLUSH_S
+    terms: Mapping[str, Terms] = field(default_factory=dict)
     outbox_limit: int = 1_000_000
     workers: int = 0
     ends_after_poll: bool = False
@@ -233,7 +235,7 @@ class _Engine:
             ),
             ends_after_poll=settings.ends_after_poll,
         )
-        self._deliverer = Deliverer(folder, sinks, metrics, flush_s=settings.flush_s, clock=clock)
+        self._deliverer = Deliverer(folder, sinks, metrics, flush_s=settings.flush_s, terms=settings.terms, clock=clock)
 
     def entries_due(self) -> list[Entry]:
         """The queued entries for the next cycle."""

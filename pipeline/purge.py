@@ -5,7 +5,7 @@
 - state.db: what is remembered of its captures and texts, its entries in the queue, records put back, rows in the
   outbox; its id and its addresses are noted in table `suppressed`, so that identify never lets it in again. The file is
   then written anew, since deleted rows leave their bytes behind, and its write-ahead log is emptied.
-- Iceberg warehouses and jsonl folders that were delivered to: see `pipeline.sinks.erasure`.
+- Iceberg warehouses and folders of the jsonl and the parquet sink that were delivered to: see `pipeline.sinks.erasure`.
 
 What was judged and decided of it stays, without text: revisions, links and outcomes go on saying that there was an
 article, what it was a copy of, and that it was killed. Other sinks cannot be reached; they are named.
@@ -29,7 +29,11 @@ from pipeline.ledger import Ledger
 from pipeline.named import find_named
 from pipeline.sinks.base import SinkError
 from pipeline.sinks.compact import is_warehouse
-from pipeline.sinks.erasure import COLUMNS, GOES, Erased, Erasure, IcebergEraser, erase_jsonl
+from pipeline.sinks.erasure import COLUMNS, GOES, Erased, Erasure, IcebergEraser, erase_files
+from pipeline.sinks.files import local_folder
+from pipeline.sinks.iceberg import place_of
+from pipeline.sinks.jsonl import JsonlSink
+from pipeline.sinks.parquet import ParquetSink
 from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME, State, StateError
 from schemas import codec
 from schemas.records import Article, Entry, Outcome
@@ -38,6 +42,7 @@ from transforms.identify import address_key
 from transforms.text import urls
 
 _PUT_ASIDE = "state-*.db"  # by rebuild-state
+_FILES = frozenset({JsonlSink.kind, ParquetSink.kind})
 
 
 class PurgeError(Exception):
@@ -55,7 +60,7 @@ class Plan:
         erasure: whose text is taken out.
         keys: what is never taken in again: its id, and the keys of its addresses.
         warehouses: Iceberg warehouses that hold it, or may.
-        folders: of the jsonl sink.
+        folders: of the jsonl and the parquet sink.
         out_of_reach: what else may hold it, and is left to the person who asks.
     """
 
@@ -140,8 +145,8 @@ def purge(folder: Path, planned: Plan, now: dt.datetime) -> Purged:
         try:
             for warehouse, eraser in zip(planned.warehouses, erasers, strict=True):
                 places[f"iceberg:{warehouse}"] = eraser.erase(planned.erasure)
-            for jsonl in planned.folders:
-                places[f"jsonl:{jsonl}"] = erase_jsonl(jsonl, planned.erasure)
+            for files in planned.folders:
+                places[str(files)] = erase_files(files, planned.erasure)
         except OSError as error:
             raise SinkError(f"{error}; a part of it is purged, purge again to finish it") from error
     return Purged(places=places)
@@ -202,21 +207,30 @@ def _of_others(ledger: Ledger, addresses: AbstractSet[str], article_ids: Abstrac
 
 
 def _places(folder: Path, ledger: Ledger) -> tuple[tuple[Path, ...], tuple[Path, ...], tuple[str, ...]]:
-    """Warehouses and jsonl folders that were delivered to, and what cannot be reached."""
+    """Warehouses and folders of files that were delivered to, and what cannot be reached."""
     warehouses = {path.resolve(): path for path in [warehouse_of(folder)] if is_warehouse(path)}
     folders: dict[Path, Path] = {}
     out_of_reach = [f"{path}: put aside by rebuild-state, to be deleted" for path in folder.glob(_PUT_ASIDE)]
     for uri in ledger.sinks():
-        kind, _, rest = uri.partition(":")
-        path = Path(rest).expanduser()
-        if kind == "iceberg" and is_warehouse(path):
+        kind, _, where = uri.partition(":")
+        path = _local(kind, where)
+        if path is None:
+            out_of_reach.append(uri)
+        elif kind == "iceberg" and is_warehouse(path):
             warehouses[path.resolve()] = path
-        elif kind == "jsonl" and path.is_dir():
+        elif kind in _FILES and path.is_dir():
             folders[path.resolve()] = path
         else:
-            missing = kind in {"iceberg", "jsonl"}
-            out_of_reach.append(f"{uri}: not found from here" if missing else uri)
+            out_of_reach.append(f"{uri}: not found from here")
     return tuple(warehouses.values()), tuple(folders.values()), tuple(out_of_reach)
+
+
+def _local(kind: str, where: str) -> Path | None:
+    """The folder of a sink of this kind; None if it is not in one."""
+    if kind == "iceberg":
+        place = place_of(where)
+        return place if isinstance(place, Path) else None
+    return local_folder(where) if kind in _FILES else None
 
 
 # ── state.db ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -234,7 +248,8 @@ def _purge_state(path: Path, planned: Plan, now: dt.datetime) -> Erased:
                 (
                     _forget_memories(state, planned.erasure),
                     _forget_entries(state, planned.erasure),
-                    _forget_outbox(state, planned.erasure),
+                    _forget_rows(state, "outbox", planned.erasure),
+                    _forget_rows(state, "embargoed", planned.erasure),
                 )
             )
             state.execute("COMMIT")
@@ -270,10 +285,11 @@ def _forget_entries(state: sqlite3.Connection, erasure: Erasure) -> int:
     return rows + state.executemany("DELETE FROM replays WHERE entry_id = ?", held).rowcount
 
 
-def _forget_outbox(state: sqlite3.Connection, erasure: Erasure) -> int:
+def _forget_rows(state: sqlite3.Connection, waiting: str, erasure: Erasure) -> int:
+    """The rows that wait in one of two tables: for a sink, or for the end of an embargo."""
     changed: list[tuple[bytes, int]] = []
     gone: list[tuple[int]] = []
-    for seq, table, blob in state.execute("SELECT seq, tab, row FROM outbox"):
+    for seq, table, blob in state.execute(f"SELECT seq, tab, row FROM {waiting}"):  # noqa: S608  # ours
         if table not in COLUMNS:
             continue
         record = codec.decode(blob, ROWS[table].record)
@@ -282,6 +298,6 @@ def _forget_outbox(state: sqlite3.Connection, erasure: Erasure) -> int:
             gone.append((seq,))
         elif changes:
             changed.append((codec.encode(replace(record, **changes)), seq))
-    state.executemany("DELETE FROM outbox WHERE seq = ?", gone)
-    state.executemany("UPDATE outbox SET row = ? WHERE seq = ?", changed)
+    state.executemany(f"DELETE FROM {waiting} WHERE seq = ?", gone)  # noqa: S608  # as above
+    state.executemany(f"UPDATE {waiting} SET row = ? WHERE seq = ?", changed)  # noqa: S608  # as above
     return len(gone) + len(changed)

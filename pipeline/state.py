@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipeline import alias_store, copy_store
+from pipeline import alias_store, copy_store, embargo
 from pipeline.held import Held, forget_held, take_held
 from schemas import codec, ids
 from schemas.enums import Origin, OutcomeKind, Reason, Stage
@@ -86,6 +86,8 @@ class State:
             with self._transaction():
                 if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
                     self._create()
+                for statement in embargo.SCHEMA.split(";"):  # younger than files of this version
+                    self._db.execute(statement)
             version = self._meta("version")
         except sqlite3.DatabaseError as error:
             raise StateError(f"{self.path}: {error}") from error
@@ -262,7 +264,7 @@ class State:
             sketches = (sketch for sketch in gathered.of(Sketch) if sketch.capture_id not in died)
             copy_store.remember(self._db, sketches, gathered.of(Lineage))
             alias_store.remember(self._db, gathered.of(KnownAlias))
-            self._put_outbox(rows + letters)
+            self._put_outbox(embargo.hold(self._db, rows + letters, now))
         return ledger
 
     def hand_on(self, gathered: Gathered) -> None:
@@ -277,6 +279,18 @@ class State:
         """The next rows behind sequence number `after`, at most `limit`, in sequence."""
         rows = self._db.execute("SELECT seq, tab, row FROM outbox WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
         return [OutboxRow(seq, table, codec.decode(row, ROWS[table].record)) for seq, table, row in rows]
+
+    def release_embargoed(self, now: dt.datetime) -> None:
+        """Put the rows into the outbox whose embargo has ended; see `pipeline.embargo`."""
+        until = embargo.next_release(self._db)
+        if until is None or until > now:
+            return
+        with self._transaction():
+            self._put_outbox(embargo.release(self._db, now))
+
+    def languages(self, article_ids: Iterable[str]) -> dict[str, str]:
+        """The language of each of these articles, as far as link remembers it."""
+        return copy_store.languages_of(self._db, article_ids)
 
     def outbox_length(self) -> int:
         """How many rows at least one sink lacks; no row is ever taken out of the middle."""

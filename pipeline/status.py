@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.data_directory import LOCK_FILE
+from pipeline.embargo import held_back
 from pipeline.ledger import Ledger, LedgerError
 from pipeline.logs import without_secrets
 from pipeline.state import FILE_NAME, outbox_since
@@ -109,6 +110,7 @@ class Status:
         queue_due_since: since when the first of these has been due.
         outbox_rows: rows that at least one sink lacks.
         outbox_since: about when the oldest of them was committed.
+        embargoed_rows: rows that wait for the end of an embargo.
         sinks: by name.
         rows: of each table in the warehouse.
     """
@@ -124,6 +126,7 @@ class Status:
     queue_due_since: dt.datetime | None
     outbox_rows: int
     outbox_since: dt.datetime | None
+    embargoed_rows: int
     sinks: tuple[SinkStatus, ...]
     rows: dict[str, int]
 
@@ -158,6 +161,7 @@ def status(folder: Path, now: dt.datetime) -> Status:
             queue_due_since=None if due_since is None else _moment(due_since),
             outbox_rows=state.execute("SELECT count(*) FROM outbox").fetchone()[0],
             outbox_since=outbox_since(state),
+            embargoed_rows=len(held_back(state)),
             sinks=tuple(_sinks(state)),
             rows={table: _count(ledger, table) for table in TABLES},
         )

@@ -7,18 +7,89 @@ is delivered to twice holds a row twice. The views give each thing once, as it s
 - `history`: what each article said, in order of time, content that did not change folded;
 - `withdrawn`: the articles that may not be used now, killed or withheld, with the words of the notice;
 - `copies`: each article that is a copy or has copies, with its original and its cluster;
-- `kill_exposure`: the copies, usable still, of originals that were withdrawn.
+- `kill_exposure`: the copies, usable still, of originals that were withdrawn;
+- `entities`: each person, organisation and place that the newest content of an article names;
+- `outcomes_latest`: how each entry stands, after its last attempt;
+- `missing`: the entries that have no row, and why;
+- `feeds_health`: each feed, with its last polls and what it brought in a week.
 
 Of two judgements the one with the higher `judged_seq` is valid. Time within an article is event time: a capture that
 arrives late takes its place in the past. Where a text was seen again after another that arrived late, the judgement
 says until when (`seen_until`), and the text counts from then on once more.
 
-The SQL keeps to window functions and joins, without what is DuckDB's alone.
+The SQL keeps to window functions and joins, without what is one engine's alone; where engines differ (a list of structs
+taken apart, an interval), `views` has the text of each.
 """
 
-from collections.abc import Mapping
+from dataclasses import dataclass
 
+from pipeline.formats import Dialect
 from schemas.tables import columns
+
+
+def views(dialect: Dialect) -> dict[str, str]:
+    """Each view's query, by its name; one may ask those before it."""
+    words = _WORDS[dialect]
+    return {
+        "latest": _LATEST,
+        "history": _HISTORY,
+        "withdrawn": _WITHDRAWN,
+        "copies": _COPIES,
+        "kill_exposure": _KILL_EXPOSURE,
+        "entities": _entities(words),
+        "outcomes_latest": _OUTCOMES_LATEST,
+        "missing": _MISSING,
+        "feeds_health": _feeds_health(words),
+    }
+
+
+def statements(dialect: Dialect) -> str:
+    """What makes the views in an engine that has the tables: one CREATE VIEW for each."""
+    return "\n".join(f"CREATE OR REPLACE VIEW {name} AS{query.rstrip()};\n" for name, query in views(dialect).items())
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """What the engines say differently.
+
+    Args:
+        each_entity: behind `latest` in FROM: a row for each of its entities.
+        entity: a text field of such an entity.
+        salience: that field, a number.
+        mentions: how many mentions there are.
+        week: seven days.
+    """
+
+    each_entity: str = ""
+    entity: str = "entity.{}"
+    salience: str = "entity.salience"
+    mentions: str = ""
+    week: str = "INTERVAL '7' DAY"
+
+
+_WORDS = {
+    Dialect.DUCKDB: _Words(
+        "CROSS JOIN UNNEST(latest.entities) AS each_entity (entity)", mentions="len(entity.mentions)"
+    ),
+    Dialect.POSTGRES: _Words(
+        "CROSS JOIN LATERAL jsonb_array_elements(latest.entities) AS each_entity (entity)",
+        entity="entity->>'{}'",
+        salience="CAST(entity->>'salience' AS double precision)",
+        mentions="jsonb_array_length(entity->'mentions')",
+    ),
+    Dialect.BIGQUERY: _Words(
+        "CROSS JOIN UNNEST(latest.entities) AS entity",
+        mentions="array_length(entity.mentions)",
+        week="INTERVAL 7 DAY",
+    ),
+    Dialect.TRINO: _Words(
+        "CROSS JOIN UNNEST(latest.entities) AS entity (key, name, type, id, salience, mentions)",
+        mentions="cardinality(entity.mentions)",
+    ),
+    Dialect.SPARK: _Words(
+        "LATERAL VIEW explode(latest.entities) each_entity AS entity", mentions="size(entity.mentions)"
+    ),
+}
 
 # The valid judgement of each capture that says something new.
 _JUDGED = """
@@ -180,27 +251,25 @@ WHERE standing.pub_status <> 'usable'
 
 _COPIES = f"""
 WITH {_JUDGED}, {_STANDING}, {_LINEAGE}, {_NAMED}, members AS (
-    SELECT article_id, original_id, kind, similarity, containment, evidence, cluster_id FROM lineage
+    SELECT article_id, cluster_id FROM lineage
     UNION ALL
-    -- the earliest of a cluster has no row of its own until its original or its cluster has changed; nullif(x, x) is a
-    -- null of the type of x
-    SELECT DISTINCT cluster_id, nullif(cluster_id, cluster_id), 'original', nullif(similarity, similarity),
-           nullif(containment, containment), nullif(evidence, evidence), cluster_id
-    FROM lineage
-    WHERE cluster_id NOT IN (SELECT article_id FROM lineage)
+    -- the earliest of a cluster has no row of its own until its original or its cluster has changed
+    SELECT DISTINCT cluster_id, cluster_id FROM lineage WHERE cluster_id NOT IN (SELECT article_id FROM lineage)
 ), sized AS (
-    SELECT members.*, count(*) OVER (PARTITION BY cluster_id) AS cluster_size FROM members
+    SELECT members.article_id, members.cluster_id, count(*) OVER (PARTITION BY members.cluster_id) AS cluster_size
+    FROM members
 )
-SELECT sized.article_id, sized.original_id, sized.kind,
-       CASE WHEN sized.original_id IS NOT NULL THEN sized.similarity END AS similarity,
-       CASE WHEN sized.original_id IS NOT NULL THEN sized.containment END AS containment,
-       CASE WHEN sized.original_id IS NOT NULL THEN sized.evidence END AS evidence,
+SELECT sized.article_id, lineage.original_id, coalesce(lineage.kind, 'original') AS kind,
+       CASE WHEN lineage.original_id IS NOT NULL THEN lineage.similarity END AS similarity,
+       CASE WHEN lineage.original_id IS NOT NULL THEN lineage.containment END AS containment,
+       CASE WHEN lineage.original_id IS NOT NULL THEN lineage.evidence END AS evidence,
        sized.cluster_id, sized.cluster_size, standing.observed_at, standing.pub_status, standing.availability,
        named.url, named.title, of_original.url AS original_url, of_original.title AS original_title
 FROM sized
+LEFT JOIN lineage ON lineage.article_id = sized.article_id
 LEFT JOIN standing ON standing.article_id = sized.article_id
 LEFT JOIN named ON named.capture_id = standing.capture_id
-LEFT JOIN standing AS original ON original.article_id = sized.original_id
+LEFT JOIN standing AS original ON original.article_id = lineage.original_id
 LEFT JOIN named AS of_original ON of_original.capture_id = original.capture_id
 WHERE sized.cluster_size > 1
 """  # noqa: S608  # as above
@@ -222,11 +291,107 @@ WHERE copies.original_id = withdrawn.article_id
    OR (original.original_id IS NULL AND copies.original_id IS NOT NULL)
 """
 
-VIEWS: Mapping[str, str] = {
-    "latest": _LATEST,
-    "history": _HISTORY,
-    "withdrawn": _WITHDRAWN,
-    "copies": _COPIES,
-    "kill_exposure": _KILL_EXPOSURE,
-}
-"""Each view's query; one may ask those before it."""
+
+def _entities(words: _Words) -> str:
+    fields = ", ".join(f"{words.entity.format(name)} AS {name}" for name in ("key", "name", "type", "id"))
+    return f"""
+SELECT latest.article_id, latest.capture_id, {fields},
+       {words.salience} AS salience, {words.mentions} AS mention_count,
+       latest.published_at, latest.observed_at, latest.language, latest.url, latest.title, latest.copy_of
+FROM latest {words.each_entity}
+"""  # noqa: S608  # joined of constants
+
+
+_OUTCOME_COLUMNS = ", ".join(column.name for column in columns("outcomes"))
+
+# A replay is a further attempt of its entry, with the next number.
+_OUTCOMES_LATEST = f"""
+SELECT {_OUTCOME_COLUMNS} FROM (
+    SELECT {_OUTCOME_COLUMNS},
+           row_number() OVER (
+               PARTITION BY entry_id ORDER BY attempt DESC, decided_at DESC, ingested_at DESC) AS place
+    FROM outcomes
+) AS ranked
+WHERE place = 1
+"""  # noqa: S608  # as above
+
+# Revisits and retries are further looks at a page whose article has its row; each has an entry_id of its own.
+_MISSING = """
+WITH captured AS (
+    SELECT DISTINCT capture_id FROM articles
+), looked_again AS (
+    SELECT DISTINCT entry_id FROM outcomes WHERE origin IN ('revisit', 'retry')
+), known AS (
+    SELECT DISTINCT outcomes.url FROM outcomes JOIN captured ON captured.capture_id = outcomes.capture_id
+)
+SELECT newest.entry_id, newest.feed_id, newest.url, newest.guid, newest.title, newest.outcome, newest.is_terminal,
+       newest.stage, newest.reason,
+       CASE WHEN newest.outcome IN ('published', 'revised', 'unchanged')
+            THEN 'its row is not here: purged, refused (see dead_letters), or kept back by a rule'
+            ELSE newest.detail END AS detail,
+       newest.http_status, newest.decided_at, newest.retry_at, newest.attempt,
+       CASE WHEN known.url IS NULL THEN FALSE ELSE TRUE END AS is_url_known
+FROM outcomes_latest AS newest
+LEFT JOIN captured ON captured.capture_id = newest.capture_id
+LEFT JOIN looked_again ON looked_again.entry_id = newest.entry_id
+LEFT JOIN known ON known.url = newest.url
+WHERE captured.capture_id IS NULL AND looked_again.entry_id IS NULL
+"""
+
+
+def _feeds_health(words: _Words) -> str:
+    """Quiet polls have no row and are counted in the next one: where they are, the failures in a row begin anew."""
+    return f"""
+WITH configured AS (
+    SELECT * FROM (
+        SELECT feed_id, url, outlet, row_number() OVER (PARTITION BY feed_id ORDER BY valid_from DESC) AS place
+        FROM feeds
+    ) AS ranked
+    WHERE place = 1
+), polled AS (
+    SELECT DISTINCT feed_id, polled_at, url, status, reason, detail, http_status, entries_new, entries_changed, gap,
+           quiet_polls
+    FROM polls
+), known AS (
+    SELECT feed_id, max(url) AS url FROM (
+        SELECT feed_id, url FROM configured UNION ALL SELECT feed_id, url FROM polled
+    ) AS every_feed
+    GROUP BY feed_id
+), times AS (
+    SELECT feed_id,
+           max(polled_at) AS last_poll_at,
+           max(CASE WHEN status <> 'failed' THEN polled_at END) AS last_ok_at,
+           max(CASE WHEN quiet_polls > 0 THEN polled_at END) AS last_quiet_before,
+           max(CASE WHEN entries_new > 0 THEN polled_at END) AS last_new_entry_at,
+           max(CASE WHEN reason IS NOT NULL THEN polled_at END) AS last_reason_at
+    FROM polled GROUP BY feed_id
+), counted AS (
+    SELECT polled.feed_id,
+           count(CASE WHEN polled.status = 'failed'
+                       AND (times.last_ok_at IS NULL OR polled.polled_at > times.last_ok_at)
+                       AND (times.last_quiet_before IS NULL OR polled.polled_at >= times.last_quiet_before)
+                      THEN 1 END) AS failures_in_a_row,
+           CAST(sum(CASE WHEN polled.polled_at >= current_timestamp - {words.week}
+                         THEN polled.entries_new + polled.entries_changed ELSE 0 END) AS bigint) AS entries_7d,
+           count(CASE WHEN polled.gap AND polled.polled_at >= current_timestamp - {words.week} THEN 1 END) AS gaps_7d
+    FROM polled JOIN times ON times.feed_id = polled.feed_id
+    GROUP BY polled.feed_id
+), brought AS (
+    SELECT feed_id, count(DISTINCT article_id) AS articles_7d FROM articles
+    WHERE observed_at >= current_timestamp - {words.week}
+    GROUP BY feed_id
+)
+SELECT known.feed_id, coalesce(configured.url, known.url) AS url, configured.outlet,
+       times.last_poll_at, times.last_ok_at, coalesce(counted.failures_in_a_row, 0) AS failures_in_a_row,
+       times.last_new_entry_at,
+       coalesce(counted.entries_7d, 0) AS entries_7d, coalesce(brought.articles_7d, 0) AS articles_7d,
+       coalesce(counted.gaps_7d, 0) AS gaps_7d,
+       times.last_reason_at, reasoned.reason AS last_reason, reasoned.detail AS last_detail,
+       reasoned.http_status AS last_http_status
+FROM known
+LEFT JOIN configured ON configured.feed_id = known.feed_id
+LEFT JOIN times ON times.feed_id = known.feed_id
+LEFT JOIN counted ON counted.feed_id = known.feed_id
+LEFT JOIN brought ON brought.feed_id = known.feed_id
+LEFT JOIN polled AS reasoned ON reasoned.feed_id = known.feed_id AND reasoned.polled_at = times.last_reason_at
+"""  # noqa: S608  # as above

@@ -1,22 +1,28 @@
 """Reading the Iceberg warehouse with DuckDB: the tables, and the views over them.
 
-PyIceberg plans which files make up each table, and DuckDB reads them: no extension is downloaded, filters reach the
-files, and a run that is writing meanwhile disturbs nobody, since a planned file never changes.
+PyIceberg plans which files make up each table, and DuckDB reads them, those in object stores through pyarrow: no
+extension is downloaded, filters reach the files, and a run that is writing meanwhile disturbs nobody, since a planned
+file never changes.
 """
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import duckdb
+import pyarrow.dataset as ds
+from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.io.pyarrow import PyArrowFileIO
 from pyiceberg.table import Table as IcebergTable
 
-from pipeline.sinks.iceberg import CATALOG_FILE, NAMESPACE, open_catalog
-from pipeline.views import VIEWS
+from pipeline.formats import Dialect
+from pipeline.sinks.iceberg import CATALOG_FILE, NAMESPACE, Place, open_catalog
+from pipeline.views import views
 from schemas import tables
 
+_LOCAL = ("file", "")
 BUSY_TIMEOUT_S = 30.0  # for which a commit to the catalog is waited
 
 
@@ -24,26 +30,29 @@ class WarehouseError(Exception):
     """The warehouse cannot be read; the message says why, for a person."""
 
 
-def connect(folder: Path) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection that sees the warehouse in `folder` as it is now: every table, and the views over them.
+def connect(place: Place) -> duckdb.DuckDBPyConnection:
+    """A DuckDB connection that sees the warehouse at `place` as it is now: every table, and the views over them.
 
     Raises:
-        WarehouseError: there is no warehouse in `folder`.
+        WarehouseError: there is no warehouse at `place`.
     """
-    if not (folder / CATALOG_FILE).is_file():
-        raise WarehouseError(f"{folder}: no warehouse here yet; `wirebeam run` makes one")
-    if missing := tables.TABLES.keys() - _known_tables(folder / CATALOG_FILE):
-        raise WarehouseError(f"{folder}: the warehouse is not complete, it lacks {', '.join(sorted(missing))}")
-    catalog = open_catalog(folder)
+    if isinstance(place, Path):
+        if not (place / CATALOG_FILE).is_file():
+            raise WarehouseError(f"{place}: no warehouse here yet; `wirebeam run` makes one")
+        if missing := tables.TABLES.keys() - _known_tables(place / CATALOG_FILE):
+            raise WarehouseError(f"{place}: the warehouse is not complete, it lacks {', '.join(sorted(missing))}")
     try:
-        files = {name: list(_data_files(catalog.load_table((NAMESPACE, name)))) for name in tables.TABLES}
-    finally:
-        catalog.close()
+        with contextlib.closing(open_catalog(place)) as catalog:
+            known = {name: catalog.load_table((NAMESPACE, name)) for name in tables.TABLES}
+    except (NoSuchTableError, ValueError) as error:
+        raise WarehouseError(f"{place}: {error}") from error
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
     connection.execute("SET TimeZone = 'UTC'")
-    for name, paths in files.items():
-        _create_view(connection, name, paths)
-    for name, query in VIEWS.items():
+    # A view asks its tables several times over, and the files never change: their footers are read once.
+    connection.execute("SET parquet_metadata_cache = true")
+    for name, table in known.items():
+        _create_view(connection, name, table)
+    for name, query in views(Dialect.DUCKDB).items():
         connection.execute(f"CREATE VIEW {name} AS {query}")
     return connection
 
@@ -57,18 +66,31 @@ def _known_tables(catalog_file: Path) -> set[str]:
         return {name for (name,) in rows}
 
 
-def _data_files(table: IcebergTable) -> Iterator[str]:
-    for task in table.scan().plan_files():
-        path = task.file.file_path
-        yield unquote(urlsplit(path).path) if path.startswith("file:") else path
-
-
-def _create_view(connection: duckdb.DuckDBPyConnection, name: str, paths: Sequence[str]) -> None:
+def _create_view(connection: duckdb.DuckDBPyConnection, name: str, table: IcebergTable) -> None:
     # The empty table gives the columns and their types, also where no file has them yet.
     connection.register(f"{name}_empty", tables.arrow_schema(name).empty_table())
     union = f"SELECT * FROM {name}_empty"  # noqa: S608  # the name is one of ours
-    if paths:
-        quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in paths)
-        files = f"read_parquet([{quoted}], union_by_name = true)"
+    here, elsewhere = _data_files(table)
+    if here:
+        quoted = ", ".join("'" + path.replace("'", "''") + "'" for path in here)
+        files = f"read_parquet([{quoted}], union_by_name = true, hive_partitioning = false)"
         union += f" UNION ALL BY NAME SELECT * FROM {files}"  # noqa: S608  # the paths are quoted
+    for number, dataset in enumerate(elsewhere):
+        connection.register(f"{name}_elsewhere_{number}", dataset)
+        union += f" UNION ALL BY NAME SELECT * FROM {name}_elsewhere_{number}"  # noqa: S608  # as above
     connection.execute(f"CREATE VIEW {name} AS {union}")
+
+
+def _data_files(table: IcebergTable) -> tuple[list[str], list[ds.Dataset]]:
+    """The table's files: paths on this machine, and those in object stores by store, read with PyIceberg's access."""
+    stores: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for task in table.scan().plan_files():
+        scheme, host, path = PyArrowFileIO.parse_location(task.file.file_path)
+        stores[scheme, host].append(unquote(path) if task.file.file_path.startswith("file:") else path)
+    here = stores.pop(_LOCAL, [])
+    schema, access = tables.arrow_schema(table.name()[-1]), PyArrowFileIO(table.io.properties)
+    elsewhere = [
+        ds.dataset(paths, schema=schema, filesystem=access.fs_by_scheme(scheme, host), format="parquet")
+        for (scheme, host), paths in stores.items()
+    ]
+    return here, elsewhere

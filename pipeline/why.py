@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from pipeline.ledger import Known, Ledger, Queued
+from pipeline.ledger import EMBARGOED, Known, Ledger, Queued
 from pipeline.words import poll_words, reason_words, status_words
 from schemas import codec
 from schemas.enums import LinkKind, Origin, Reason, Source
@@ -520,6 +520,11 @@ def _delivered(ledger: Ledger, item: _Item) -> Iterable[Step]:
             words = f"{name}: in the warehouse since {_time(known.ingested_at)}, batch {known.batch_id}"
             yield Step(at=known.ingested_at, kind=StepKind.DELIVERED, words=words, ids=_given(ids))
         if known.seq is None:
+            continue
+        if known.seq == EMBARGOED:
+            until = row.embargoed_until if isinstance(row, Article) else None
+            words = f"{name}: held back from every sink by an embargo" + (f" until {_time(until)}" if until else "")
+            yield Step(at=None, kind=StepKind.DELIVERED, words=words, ids=_given(ids))
             continue
         having = [sink for sink, seq in sinks.items() if seq >= known.seq]
         lacking = [sink for sink, seq in sinks.items() if seq < known.seq]

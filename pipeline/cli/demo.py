@@ -12,8 +12,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from pipeline.cli.sql import Format, write
+from pipeline.cli.rows import write
 from pipeline.cli.terminal import USAGE, console, fail
+from pipeline.formats import RowsFormat
 
 if TYPE_CHECKING:
     import duckdb
@@ -129,7 +130,7 @@ class _Teller:
             )
             out.print("\n[bold]Most named people[/bold]")
             answer = tables.execute(_PEOPLE)
-            write([column[0] for column in answer.description or ()], answer.fetchall(), Format.TABLE)
+            write([column[0] for column in answer.description or ()], answer.fetchall(), RowsFormat.TABLE)
 
     def _tables(self) -> "duckdb.DuckDBPyConnection":
         from pipeline import warehouse

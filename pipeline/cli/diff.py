@@ -2,7 +2,6 @@
 
 import re
 import sys
-from enum import StrEnum
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -11,6 +10,7 @@ import msgspec
 import typer
 
 from pipeline.cli.terminal import FAULT, USAGE, console, fail
+from pipeline.formats import TextFormat
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what a page may not tell a terminal
 
 
-class Format(StrEnum):
-    """How the answer is printed."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
 def diff(
     query: Annotated[str, typer.Argument(metavar="URL|ID", help="Any address of the article, or its id.")],
     start: Annotated[
@@ -36,7 +29,7 @@ def diff(
     ] = None,
     end: Annotated[str | None, typer.Argument(metavar="[TO]", help="Another; the newest if it is left out.")] = None,
     data: Annotated[Path, typer.Option(help="The data directory.")] = Path("wirebeam-data"),
-    form: Annotated[Format, typer.Option("--format", help="For a person, or for a script.")] = Format.TEXT,
+    form: Annotated[TextFormat, typer.Option("--format", help="For a person, or for a script.")] = TextFormat.TEXT,
 ) -> None:
     """Show what changed in an article: from each capture to the next, or between two.
 
@@ -63,7 +56,7 @@ def diff(
     except DiffError as error:
         fail(str(error), USAGE)
     differences = [difference(before, after) for before, after in pairs]
-    if form is Format.JSON:
+    if form is TextFormat.JSON:
         answer = {"article_id": named.article_ids[-1], "captures": known, "differences": differences}
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(answer)).decode() + "\n")
     else:

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -14,6 +13,7 @@ import msgspec
 import typer
 
 from pipeline.cli.terminal import FAULT, USAGE, console, fail, say_error
+from pipeline.formats import TableFormat
 
 if TYPE_CHECKING:
     from pipeline.feed_check import Check, Reader
@@ -39,21 +39,14 @@ AllowNet = Annotated[list[str] | None, typer.Option(help="A network (CIDR) that 
 Contact = Annotated[str | None, typer.Option(help="Mail or URL by which a site can reach you; part of the User-Agent.")]
 
 
-class Format(StrEnum):
-    """How an answer is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
-Form = Annotated[Format, typer.Option("--format", help="For a person, or for a script.")]
+Form = Annotated[TableFormat, typer.Option("--format", help="For a person, or for a script.")]
 
 
 # ── the list ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @feeds_app.command("list")
-def list_feeds(data: Data = DATA, form: Form = Format.TABLE) -> None:
+def list_feeds(data: Data = DATA, form: Form = TableFormat.TABLE) -> None:
     """List the feeds: those added by command, and those that a run was called with."""
     from pipeline.ledger import LedgerError
 
@@ -61,7 +54,7 @@ def list_feeds(data: Data = DATA, form: Form = Format.TABLE) -> None:
         rows = _feed_rows(data)
     except LedgerError as error:
         fail(str(error), USAGE)
-    if form is Format.JSON:
+    if form is TableFormat.JSON:
         _print_json(rows)
         return
     _print_feeds(rows)
@@ -272,7 +265,7 @@ def check(
     data: Data = DATA,
     allow_net: AllowNet = None,
     contact: Contact = None,
-    form: Form = Format.TABLE,
+    form: Form = TableFormat.TABLE,
 ) -> None:
     """Poll a feed once and explain every decision. Nothing is changed.
 
@@ -292,7 +285,7 @@ def check(
         fail(str(error), USAGE)
     with _web(allow_net, contact) as (config, downloads, read):
         checked = ask(due, downloads, config, read=read, lookup=_lookup)
-    if form is Format.JSON:
+    if form is TableFormat.JSON:
         _print_json(checked)
     else:
         _print_check(checked)
@@ -305,7 +298,7 @@ def discover(
     url: Annotated[str, typer.Argument(help="The address of a page.")],
     allow_net: AllowNet = None,
     contact: Contact = None,
-    form: Form = Format.TABLE,
+    form: Form = TableFormat.TABLE,
 ) -> None:
     """Find the feeds of a page: those that it names, else where feeds commonly are.
 
@@ -315,7 +308,7 @@ def discover(
 
     with _web(allow_net, contact) as (_, downloads, read):
         found = ask(url if "://" in url else f"https://{url}", downloads, read=read)
-    if form is Format.JSON:
+    if form is TableFormat.JSON:
         _print_json(found)
     else:
         from rich.markup import escape

@@ -5,7 +5,9 @@ import typer
 from pipeline.cli import (
     demo,
     diff,
+    export,
     feeds,
+    latest,
     maintain,
     newsroom,
     purge,
@@ -29,6 +31,8 @@ app = typer.Typer(
 app.command("run")(run_feeds.run)
 app.command("poll")(run_feeds.poll)
 app.command("sql")(sql.sql)
+app.command("latest")(latest.latest)
+app.command("export")(export.export)
 app.command("demo")(demo.demo)
 app.command("schema")(schema.schema)
 app.command("newsroom")(newsroom.newsroom)

@@ -59,7 +59,7 @@ def _print_plan(planned: "Plan", data: Path) -> None:
         f" it, from"
     )
     places = [str(data / "state.db"), *(f"iceberg:{each}" for each in planned.warehouses)]
-    for place in [*places, *(f"jsonl:{each}" for each in planned.folders)]:
+    for place in [*places, *(str(each) for each in planned.folders)]:
         out.print(f"  {escape(place)}", soft_wrap=True)
     out.print("would stay, without text: its rows in revisions, links and outcomes")
     out.print(f"would never be taken in again: what bears one of {len(planned.keys)} ids and addresses")

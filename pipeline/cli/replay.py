@@ -1,7 +1,6 @@
 """`wirebeam replay`: dead letters back into the graph."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,19 +8,13 @@ import msgspec
 import typer
 
 from pipeline.cli.terminal import FAULT, USAGE, console, fail
+from pipeline.formats import TextFormat
 from schemas.enums import Reason, Stage
 
 if TYPE_CHECKING:
     from pipeline.replay import Replayed
 
 NAMED_LIMIT = 20  # letters that are named one by one
-
-
-class Format(StrEnum):
-    """How the answer is printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def replay(
@@ -32,7 +25,7 @@ def replay(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be replayed.")] = False,
     data: Annotated[Path, typer.Option(help="The data directory.")] = Path("wirebeam-data"),
-    form: Annotated[Format, typer.Option("--format", help="For a person, or for a script.")] = Format.TEXT,
+    form: Annotated[TextFormat, typer.Option("--format", help="For a person, or for a script.")] = TextFormat.TEXT,
 ) -> None:
     """Put dead letters back into the graph; the run, live or the next one, takes them up."""
     from pipeline.ledger import LedgerError
@@ -51,7 +44,7 @@ def replay(
         fail(str(error), USAGE)
     except StateError as error:
         fail(str(error), FAULT)
-    if form is Format.JSON:
+    if form is TextFormat.JSON:
         names = ("entry_id", "attempt", "url", "title")
         answer = {
             "is_dry": dry_run,

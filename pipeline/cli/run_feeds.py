@@ -1,17 +1,21 @@
 """`wirebeam run`: from feeds to the warehouse."""
 
 import contextlib
+import dataclasses
+import functools
+import inspect
 import ipaddress
 import os
-import re
 import signal
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
+import structlog
 import typer
 
 from pipeline.cli.terminal import FAULT, USAGE, console, fail, say_error
@@ -21,6 +25,7 @@ from pipeline.logs import LogForm, configure
 if TYPE_CHECKING:
     import datetime as dt
 
+    from pipeline.config import Config, SinkConfig
     from pipeline.feed_source import FeedLists
     from pipeline.live import FeedCount, Progress, RunReport, Settings
     from pipeline.sinks.base import Sink
@@ -28,124 +33,167 @@ if TYPE_CHECKING:
     from transforms.web.messages import HttpConfig
 
 
-INITIAL = re.compile(r"all|none|newest:([1-9]\d{0,5})")
+def _read_config(context: typer.Context, given: Path | None) -> Path | None:
+    """Read the configuration file before the other options: what it says stands in for those that are not given."""
+    from pipeline.config import ConfigError, find_config
+
+    if context.resilient_parsing:  # a shell asks for completions
+        return given
+    try:
+        context.obj = find_config(given)
+    except ConfigError as error:
+        fail(str(error), USAGE)
+    context.default_map = context.obj.options
+    return given
 
 
-Feeds = Annotated[
-    list[str] | None,
-    typer.Argument(help="OPML, TOML or text files of feeds, or feed URLs; beside those of `wirebeam feeds add`."),
-]
-Data = Annotated[Path, typer.Option(help="Where state and warehouse are kept.")]
-AllowNet = Annotated[list[str] | None, typer.Option(help="A network (CIDR) that may be reached though it is private.")]
-Contact = Annotated[str | None, typer.Option(help="Mail or URL by which a site can reach you; part of the User-Agent.")]
-Initial = Annotated[str, typer.Option(help="What to take of a feed seen for the first time: all, none, or newest:N.")]
-Concurrency = Annotated[int, typer.Option(min=1, max=1000, help="Downloads in flight.")]
-HostDelay = Annotated[float, typer.Option(min=0.0, max=3600.0, help="Seconds between two requests to one host.")]
-StopAfter = Annotated[str | None, typer.Option("--for", help="Stop by itself after this time, e.g. 8h.")]
-MinInterval = Annotated[str, typer.Option(help="The shortest time between two polls of a feed.")]
-MaxInterval = Annotated[str, typer.Option(help="The longest time between two polls of a feed.")]
-Interval = Annotated[str | None, typer.Option(help="The same time between polls for every feed.")]
-Flush = Annotated[str, typer.Option(help="The longest that rows wait for others to join their delivery.")]
-OutboxLimit = Annotated[int, typer.Option(min=1, help="Rows that a sink may lack before polling pauses.")]
-MetricsAt = Annotated[str | None, typer.Option(help="Serve Prometheus metrics, /healthz and /readyz at HOST:PORT.")]
-Log = Annotated[LogForm, typer.Option(help="How events are written to standard error.")]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What `run` and `poll` are told alike: each field is an option of both, and a key of the configuration file."""
 
-A_MILLION = 1_000_000
+    feeds: Annotated[
+        list[str] | None,
+        typer.Argument(help="OPML, TOML or text files of feeds, or feed URLs; beside those of `wirebeam feeds add`."),
+    ] = None
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            callback=_read_config,
+            is_eager=True,
+            help="A file of options and sinks; wirebeam.toml in the working directory, if it is there.",
+            show_default=False,
+        ),
+    ] = None
+    data: Annotated[Path, typer.Option(help="Where state and warehouse are kept.")] = Path("wirebeam-data")
+    allow_net: Annotated[
+        list[str] | None, typer.Option(help="A network (CIDR) that may be reached though it is private.")
+    ] = None
+    contact: Annotated[
+        str | None, typer.Option(help="Mail or URL by which a site can reach you; part of the User-Agent.")
+    ] = None
+    initial: Annotated[
+        str, typer.Option(help="What to take of a feed seen for the first time: all, none, or newest:N.")
+    ] = "all"
+    concurrency: Annotated[int, typer.Option(min=1, max=1000, help="Downloads in flight.")] = 32
+    host_delay: Annotated[
+        float, typer.Option(min=0.0, max=3600.0, help="Seconds between two requests to one host.")
+    ] = 1.0
+    stop_after: Annotated[str | None, typer.Option("--for", help="Stop by itself after this time, e.g. 8h.")] = None
+    min_interval: Annotated[str, typer.Option(help="The shortest time between two polls of a feed.")] = "5m"
+    max_interval: Annotated[str, typer.Option(help="The longest time between two polls of a feed.")] = "6h"
+    interval: Annotated[str | None, typer.Option(help="The same time between polls for every feed.")] = None
+    flush: Annotated[str, typer.Option(help="The longest that rows wait for others to join their delivery.")] = "30s"
+    outbox_limit: Annotated[int, typer.Option(min=1, help="Rows that a sink may lack before polling pauses.")] = (
+        1_000_000
+    )
+    metrics: Annotated[
+        str | None, typer.Option(help="Serve Prometheus metrics, /healthz and /readyz at HOST:PORT.")
+    ] = None
+    log: Annotated[LogForm, typer.Option(help="How events are written to standard error.")] = LogForm.CONSOLE
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call of a command: its options, and what only the configuration file can say."""
+
+    options: Options
+    config: "Config"
+
+    def feeds(self) -> tuple[str, ...]:
+        """Feed lists and feed URLs."""
+        return tuple(self.options.feeds or self.config.feeds)
+
+    def sinks(self, given: list[str] | None) -> "tuple[SinkConfig, ...]":
+        """The sinks of the command line, which take everything; else those of the file."""
+        from pipeline.config import SinkConfig
+        from pipeline.deliver import Terms
+
+        return tuple(SinkConfig(uri=uri, terms=Terms()) for uri in given or ()) or self.config.sinks
+
+
+def _takes_options(command: Callable[..., None]) -> Callable[..., None]:
+    """`command`, whose first parameter is a `Call`, as typer reads one: with each of the `Options` as a parameter."""
+
+    @functools.wraps(command)
+    def called(context: typer.Context, **given: Any) -> None:
+        options = Options(**{each.name: given.pop(each.name) for each in dataclasses.fields(Options)})
+        configure(options.log)
+        if context.obj.path:
+            structlog.get_logger().info("configured", file=str(context.obj.path))
+        command(Call(options, context.obj), **given)
+
+    kind = inspect.Parameter.KEYWORD_ONLY
+    shared = [
+        inspect.Parameter(each.name, kind, default=each.default, annotation=each.type)
+        for each in dataclasses.fields(Options)
+    ]
+    _, *own = inspect.signature(command).parameters.values()
+    context = inspect.Parameter("context", kind, annotation=typer.Context)
+    parameters = [context, shared[0], *(each.replace(kind=kind) for each in own), *shared[1:]]
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect.signature reads it
+    return called
+
+
+@_takes_options
 def run(
-    feeds: Feeds = None,
+    call: Call,
     once: Annotated[bool, typer.Option("--once", help="Poll every feed once, bring everything home, and end.")] = False,
-    data: Data = Path("wirebeam-data"),
     sink: Annotated[
         list[str] | None,
-        typer.Option(help="Where rows go, instead of the data directory's own warehouse: iceberg:DIR, jsonl:DIR."),
+        typer.Option(help="Where rows go, instead of the data directory's own warehouse: iceberg:DIR, jsonl:DIR, ..."),
     ] = None,
-    allow_net: AllowNet = None,
-    contact: Contact = None,
-    initial: Initial = "all",
-    concurrency: Concurrency = 32,
-    host_delay: HostDelay = 1.0,
-    stop_after: StopAfter = None,
-    min_interval: MinInterval = "5m",
-    max_interval: MaxInterval = "6h",
-    interval: Interval = None,
     revisit: Annotated[
         str, typer.Option(help="Ages at which a published page is looked at again; none for never.")
     ] = "3h,24h",
-    flush: Flush = "30s",
-    outbox_limit: OutboxLimit = A_MILLION,
-    metrics: MetricsAt = None,
-    log: Log = LogForm.CONSOLE,
 ) -> None:
     """Poll feeds, fetch their pages, and write one row per article that is new or has changed.
 
     Runs until it is stopped (SIGTERM or Ctrl-C; a second one ends it at once and loses nothing), or once with --once.
     """
+    from pipeline.config import SinkConfig, ages
     from pipeline.data_directory import warehouse_of
-    from pipeline.live import Settings
+    from pipeline.deliver import Terms
     from transforms.visits import SINGLE_RUN, Policy
 
-    configure(log)
-    with _usage_errors():
-        settings = Settings(
-            http=_http(contact, allow_net, concurrency, host_delay),
-            initial=_newest(initial),
-            limits=None if once else _limits(min_interval, max_interval, interval),
-            policy=SINGLE_RUN if once else Policy(revisits=_ages(revisit)),
-            flush_s=parse_duration(flush).total_seconds(),
-            outbox_limit=outbox_limit,
-        )
-        time_limit = parse_duration(stop_after) if stop_after else None
-    _run(feeds, data, sink or [f"iceberg:{warehouse_of(data)}"], settings, contact, metrics, time_limit)
+    with _usage_errors("--revisit"):
+        policy = SINGLE_RUN if once else Policy(revisits=ages(revisit))
+    own = SinkConfig(uri=f"iceberg:{warehouse_of(call.options.data)}", terms=Terms())
+    settings = dataclasses.replace(_settings(call.options, is_once=once), policy=policy)
+    _run(call, call.sinks(sink) or (own,), settings)
 
 
+@_takes_options
 def poll(
-    feeds: Feeds = None,
+    call: Call,
     to: Annotated[list[str] | None, typer.Option(help="Where entries go: jsonl:DIR.")] = None,
-    data: Data = Path("wirebeam-data"),
-    allow_net: AllowNet = None,
-    contact: Contact = None,
-    initial: Initial = "all",
-    concurrency: Concurrency = 32,
-    host_delay: HostDelay = 1.0,
-    stop_after: StopAfter = None,
-    min_interval: MinInterval = "5m",
-    max_interval: MaxInterval = "6h",
-    interval: Interval = None,
-    flush: Flush = "30s",
-    outbox_limit: OutboxLimit = A_MILLION,
-    metrics: MetricsAt = None,
-    log: Log = LogForm.CONSOLE,
 ) -> None:
     """Poll feeds as `run` does, and hand their new and changed entries on instead of fetching pages."""
+    sinks = call.sinks(to)
+    if not sinks:
+        fail("--to is needed: where the entries go", USAGE)
+    _run(call, sinks, dataclasses.replace(_settings(call.options, is_once=False), ends_after_poll=True))
+
+
+def _settings(options: Options, *, is_once: bool) -> "Settings":
+    """How to run, from what both commands are told."""
+    from pipeline.config import newest
     from pipeline.live import Settings
 
-    configure(log)
-    if not to:
-        fail("--to is needed: where the entries go", USAGE)
+    with _usage_errors("--initial"):
+        initial = newest(options.initial)
+    with _usage_errors("--flush"):
+        flush = parse_duration(options.flush)
     with _usage_errors():
-        settings = Settings(
-            http=_http(contact, allow_net, concurrency, host_delay),
-            initial=_newest(initial),
-            limits=_limits(min_interval, max_interval, interval),
-            flush_s=parse_duration(flush).total_seconds(),
-            outbox_limit=outbox_limit,
-            ends_after_poll=True,
+        return Settings(
+            http=_http(options),
+            initial=initial,
+            limits=None if is_once else _limits(options),
+            flush_s=flush.total_seconds(),
+            outbox_limit=options.outbox_limit,
         )
-        time_limit = parse_duration(stop_after) if stop_after else None
-    _run(feeds, data, to, settings, contact, metrics, time_limit)
 
 
-def _run(
-    feeds: list[str] | None,
-    data: Path,
-    uris: Sequence[str],
-    settings: "Settings",
-    contact: str | None,
-    address: str | None,
-    time_limit: "dt.timedelta | None",
-) -> None:
+def _run(call: Call, wanted: "Sequence[SinkConfig]", settings: "Settings") -> None:
     """Run once or always, as `settings` say; say what went wrong."""
     from pipeline.data_directory import DataDirectoryError, RunnerLock
     from pipeline.feed_source import FeedLists
@@ -154,33 +202,42 @@ def _run(
     from pipeline.sinks.base import SinkError
     from pipeline.state import StateError
 
-    is_once = settings.limits is None
-    source = FeedLists(feeds or (), data)
-    _check_feeds(source, contact, may_be_empty=not is_once)
+    options, is_once = call.options, settings.limits is None
+    with _usage_errors("--for"):
+        time_limit = parse_duration(options.stop_after) if options.stop_after else None
+    source = FeedLists(call.feeds(), options.data)
+    _check_feeds(source, options.contact, may_be_empty=not is_once)
     try:
-        lock = RunnerLock(data)
-        sinks = [open_sink(uri) for uri in uris]
+        lock = RunnerLock(options.data)
+        sinks = [open_sink(each.uri) for each in wanted]
         if settings.ends_after_poll and not all(sink.takes_entries for sink in sinks):
             fail("--to: a warehouse takes no entries; use jsonl:DIR", USAGE)
+        terms = {sink.uri: each.terms for sink, each in zip(sinks, wanted, strict=True)}
+        if len(terms) < len(sinks):
+            fail(f"a sink is named twice: {', '.join(sink.uri for sink in sinks)}", USAGE)
+        settings = dataclasses.replace(settings, terms=terms)
         with _stop_signals() as stop:
             if is_once:
-                failed = _run_once(data, source, sinks, settings, stop)
+                failed = _run_once(options.data, source, sinks, settings, stop)
             else:
-                failed = _run_always(data, source, sinks, settings, stop, address, time_limit)
+                failed = _run_always(options.data, source, sinks, settings, stop, options.metrics, time_limit)
         lock.release()
     except (DataDirectoryError, StateError, SinkError, MetricsError) as error:
         fail(str(error), FAULT)
     for error_text in failed.values():
-        say_error(f"{error_text}; its rows wait in {data} for the next run")
+        say_error(f"{error_text}; its rows wait in {options.data} for the next run")
     if failed:
         raise typer.Exit(FAULT)
 
 
-def _http(contact: str | None, allow_net: list[str] | None, concurrency: int, host_delay: float) -> "HttpConfig":
+def _http(options: Options) -> "HttpConfig":
     from transforms.web.messages import HttpConfig
 
     return HttpConfig(
-        contact=contact, allow_net=tuple(allow_net or ()), concurrency=concurrency, host_delay_s=host_delay
+        contact=options.contact,
+        allow_net=tuple(options.allow_net or ()),
+        concurrency=options.concurrency,
+        host_delay_s=options.host_delay,
     )
 
 
@@ -252,38 +309,22 @@ def print_report(report: "RunReport") -> None:
 
 
 @contextlib.contextmanager
-def _usage_errors() -> Iterator[None]:
+def _usage_errors(option: str = "") -> Iterator[None]:
     """Whatever option makes no sense ends the command with one clear line."""
     try:
         yield
     except ValueError as error:
-        fail(str(error), USAGE)
+        fail(f"{option}: {error}" if option else str(error), USAGE)
 
 
-def _newest(initial: str) -> int | None:
-    """How many of a new feed's newest entries to take, None for all."""
-    matched = INITIAL.fullmatch(initial)
-    if not matched:
-        raise ValueError(f"--initial {initial}: not all, none or newest:N")
-    return {"all": None, "none": 0}.get(initial, int(matched[1] or 0))
-
-
-def _limits(shortest: str, longest: str, fixed: str | None) -> "Limits":
+def _limits(options: Options) -> "Limits":
     from transforms.schedule import Limits
 
     return Limits(
-        min_interval_s=parse_duration(shortest).total_seconds(),
-        max_interval_s=parse_duration(longest).total_seconds(),
-        fixed_s=parse_duration(fixed).total_seconds() if fixed else None,
+        min_interval_s=parse_duration(options.min_interval).total_seconds(),
+        max_interval_s=parse_duration(options.max_interval).total_seconds(),
+        fixed_s=parse_duration(options.interval).total_seconds() if options.interval else None,
     )
-
-
-def _ages(revisit: str) -> "tuple[dt.timedelta, ...]":
-    """The ages that --revisit names, which must rise."""
-    ages = () if revisit == "none" else tuple(parse_duration(age) for age in revisit.split(","))
-    if list(ages) != sorted(set(ages)):
-        raise ValueError(f"--revisit {revisit}: each age must be longer than the one before it")
-    return ages
 
 
 def _check_feeds(source: "FeedLists", contact: str | None, *, may_be_empty: bool) -> None:

@@ -1,37 +1,31 @@
 """`wirebeam sql`: ask the warehouse."""
 
-import csv
-import sys
-from enum import StrEnum
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import msgspec
 import typer
 
-from pipeline.cli.terminal import USAGE, console, fail
+from pipeline.cli.rows import write
+from pipeline.cli.terminal import USAGE, fail
+from pipeline.formats import RowsFormat
 
-CELL_LIMIT = 300  # characters of a cell in the table format: a whole body would push everything else away
+if TYPE_CHECKING:
+    import duckdb
 
-
-class Format(StrEnum):
-    """How the answer is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-    JSONL = "jsonl"
-    CSV = "csv"
+ROWS_AT_ONCE = 1_000  # taken from the answer
 
 
 def sql(
     query: Annotated[str, typer.Argument(help="DuckDB SQL over the tables and views.")],
     data: Annotated[Path, typer.Option(help="The data directory.")] = Path("wirebeam-data"),
-    form: Annotated[Format, typer.Option("--format", help="How to print the answer.")] = Format.TABLE,
+    limit: Annotated[int | None, typer.Option(min=0, help="So many rows at most; says if there are more.")] = None,
+    form: Annotated[RowsFormat, typer.Option("--format", help="How to print the answer.")] = RowsFormat.TABLE,
 ) -> None:
     """Ask the warehouse, also while a run is writing to it.
 
     Tables: articles, revisions, links, outcomes, polls, feeds, dead_letters. Views: latest, history,
-    withdrawn, copies, kill_exposure.
+    withdrawn, copies, kill_exposure, entities, outcomes_latest, missing, feeds_health.
     """
     import duckdb
 
@@ -42,47 +36,20 @@ def sql(
         with connect(warehouse_of(data)) as connection:
             answer = connection.execute(query)
             names = [column[0] for column in answer.description or ()]
-            rows = answer.fetchall()
+            write(names, _rows(answer, limit), form)
+            if limit is not None and answer.fetchone():
+                typer.echo(f"only the first {limit} rows are shown", err=True)
     except WarehouseError as error:
         fail(str(error), USAGE)
     except duckdb.Error as error:
         fail(str(error), USAGE)
-    write(names, rows, form)
 
 
-def write(names: list[str], rows: list[tuple[Any, ...]], form: Format) -> None:
-    """Print an answer to standard output."""
-    if form is Format.TABLE:
-        print_table(names, rows)
-    elif form is Format.CSV:
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows([_cell(value) for value in row] for row in rows)
-    else:
-        objects = [dict(zip(names, row, strict=True)) for row in rows]
-        encoder = msgspec.json.Encoder()
-        if form is Format.JSON:
-            sys.stdout.write(msgspec.json.format(encoder.encode(objects)).decode() + "\n")
-        else:
-            for one in objects:
-                sys.stdout.write(encoder.encode(one).decode() + "\n")
-
-
-def print_table(names: list[str], rows: list[tuple[Any, ...]]) -> None:
-    """A table for a person: long cells are cut."""
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(*(escape(name) for name in names))
-    for row in rows:
-        cells = [_cell(value) for value in row]
-        table.add_row(*(escape(cell if len(cell) <= CELL_LIMIT else cell[:CELL_LIMIT] + " …") for cell in cells))
-    console().print(table)
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, list | dict | tuple):
-        return msgspec.json.encode(value).decode()
-    return str(value)
+def _rows(answer: "duckdb.DuckDBPyConnection", limit: int | None) -> Iterator[tuple[Any, ...]]:
+    left = limit
+    while left != 0:
+        rows = answer.fetchmany(ROWS_AT_ONCE if left is None else min(left, ROWS_AT_ONCE))
+        if not rows:
+            return
+        yield from rows
+        left = None if left is None else left - len(rows)

@@ -4,7 +4,6 @@ import datetime as dt
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,7 @@ import msgspec
 import typer
 
 from pipeline.cli.terminal import USAGE, console, fail
+from pipeline.formats import TableFormat
 
 if TYPE_CHECKING:
     from pipeline.status import FeedStatus, Status
@@ -19,16 +19,9 @@ if TYPE_CHECKING:
 LINES_LIMIT = 30  # feeds and gaps listed in the table format; JSON has all
 
 
-class Format(StrEnum):
-    """How the answer is printed."""
-
-    TABLE = "table"
-    JSON = "json"
-
-
 def status(
     data: Annotated[Path, typer.Option(help="The data directory.")] = Path("wirebeam-data"),
-    form: Annotated[Format, typer.Option("--format", help="For a person, or for a script.")] = Format.TABLE,
+    form: Annotated[TableFormat, typer.Option("--format", help="For a person, or for a script.")] = TableFormat.TABLE,
 ) -> None:
     """Say how things are, beside a run or without one: feeds, gaps, queue, outbox, sinks, rows."""
     from pipeline.ledger import LedgerError
@@ -39,7 +32,7 @@ def status(
         found = ask(data, utc_now())
     except LedgerError as error:
         fail(str(error), USAGE)
-    if form is Format.JSON:
+    if form is TableFormat.JSON:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(found)).decode() + "\n")
     else:
         _print(found)
@@ -89,6 +82,8 @@ def _summary(found: "Status") -> Iterator[tuple[str, str]]:
     yield "queue", f"{found.queue_entries} entries wait{due}"
     waiting = f", the oldest for {_span(found.at - found.outbox_since)}" if found.outbox_since else ""
     yield "outbox", f"{found.outbox_rows} rows wait{waiting}"
+    if found.embargoed_rows:
+        yield "embargo", f"{found.embargoed_rows} rows are held back from every sink"
     for sink in found.sinks:
         has = f"lacks {sink.rows_behind} rows" if sink.rows_behind else "has all rows"
         yield "sink", f"{sink.uri} {has}, last delivery {ago(sink.delivered_at)}"

@@ -1,7 +1,6 @@
 """`wirebeam why`: the story of one item."""
 
 import sys
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,16 +8,10 @@ import msgspec
 import typer
 
 from pipeline.cli.terminal import FAULT, USAGE, console, fail
+from pipeline.formats import TextFormat
 
 if TYPE_CHECKING:
     from pipeline.why import Answer, Match, Step
-
-
-class Format(StrEnum):
-    """How the answer is printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def why(
@@ -27,7 +20,7 @@ def why(
         typer.Argument(metavar="URL|GUID|ID|TITLE-WORDS", help="An address, a guid, an id, or words of the title."),
     ],
     data: Annotated[Path, typer.Option(help="The data directory.")] = Path("wirebeam-data"),
-    form: Annotated[Format, typer.Option("--format", help="For a person, or for a script.")] = Format.TEXT,
+    form: Annotated[TextFormat, typer.Option("--format", help="For a person, or for a script.")] = TextFormat.TEXT,
 ) -> None:
     """Tell what became of an article, and why: where it was seen, each attempt, its rows, who has them.
 
@@ -42,7 +35,7 @@ def why(
             answer = ask(ledger, " ".join(query), utc_now())
     except LedgerError as error:
         fail(str(error), USAGE)
-    if form is Format.JSON:
+    if form is TextFormat.JSON:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(answer)).decode() + "\n")
     else:
         _print(answer)

@@ -67,7 +67,10 @@ def behind(rows: Iterable[Row], seq: int) -> list[Row]:
 
 
 class Sink(Protocol):
-    """Where rows are written to."""
+    """Where rows are written to.
+
+    One that takes few deliveries a day has `least_flush_s` too: the seconds that rows wait for others at least.
+    """
 
     uri: str
     """What names the sink; its cursor is kept under this name."""

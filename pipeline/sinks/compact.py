@@ -29,7 +29,7 @@ from pyiceberg.manifest import ManifestFile
 from pyiceberg.table import FileScanTask
 from pyiceberg.table import Table as IcebergTable
 
-from pipeline.sinks.iceberg import CATALOG_FILE, NAMESPACE, drop_old_snapshots, open_catalog, writer_lock
+from pipeline.sinks.iceberg import CATALOG_FILE, NAMESPACE, drop_old_snapshots, open_catalog, sorted_by, writer_lock
 from schemas import ids
 from schemas.tables import TABLES
 
@@ -45,7 +45,6 @@ GRACE = dt.timedelta(hours=1)  # from the first sight of an unnamed file to its 
 MAINTENANCE_LOCK = "maintenance.lock"
 UNNAMED_FILE = "unnamed.json"  # since when which files have been named by no snapshot
 SUFFIXES = (".parquet", ".avro", ".metadata.json")  # of the files that make up a table
-_ORDER = {"articles": ("article_id", "observed_at"), "revisions": ("article_id", "observed_at", "judged_seq")}
 
 
 class CompactError(Exception):
@@ -112,7 +111,7 @@ def compact(folder: Path, name: str, table: IcebergTable, group: Sequence[FileSc
         CompactError: the new file does not hold what the old ones held; nothing was exchanged.
     """
     read = ArrowScan(table.metadata, table.io, table.schema(), AlwaysTrue()).to_table(group)
-    order = [(column, "ascending") for column in _ORDER.get(name, TABLES[name].key)]
+    order = [(column, "ascending") for column in sorted_by(name)]
     rows = read.cast(schema_to_pyarrow(table.schema())).sort_by(order)
     path = f"{_path(group[0]).rpartition('/')[0]}/compacted-{uuid.uuid4()}.parquet"
     with table.io.new_output(path).create() as stream:

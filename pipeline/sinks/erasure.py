@@ -5,7 +5,8 @@ of theirs is blanked: correction notes, titles and details of outcomes, dead let
 
 In an Iceberg warehouse the files that hold such rows are written anew without them, all older snapshots are dropped,
 and every file that the table names no longer is deleted at once: a query that is just being planned may fail for it. In
-jsonl folders each file is exchanged for one without the text, under its name, which says what was delivered.
+folders of the jsonl and the parquet sink each file is exchanged for one without the text, under its name, which says
+what was delivered.
 
 Interrupted at any point it is done by doing it again.
 """
@@ -34,8 +35,10 @@ from pyiceberg.table.update.snapshot import ExpireSnapshots
 
 from pipeline.sinks.base import SinkError
 from pipeline.sinks.compact import ROW_GROUP, SUFFIXES, CompactError, local_path, maintenance_lock, named_files
+from pipeline.sinks.files import UNFINISHED, write_file
 from pipeline.sinks.iceberg import NAMESPACE, open_catalog, writer_lock
-from pipeline.sinks.jsonl import UNFINISHED, write_file
+from pipeline.sinks.jsonl import JsonlSink
+from pipeline.sinks.parquet import ParquetSink, encode
 from schemas.tables import ENTRIES
 
 PURGED = "purged"  # what stands for a dead letter's error
@@ -158,25 +161,16 @@ class IcebergEraser:
         return done
 
 
-def erase_jsonl(folder: Path, erasure: Erasure) -> Erased:
-    """Take the text out of the files in `folder`, each of which is exchanged at once."""
+def erase_files(folder: Path, erasure: Erasure) -> Erased:
+    """Take the text out of the files that the jsonl and the parquet sink wrote in `folder`, each exchanged at once."""
     rows = 0
     for table in COLUMNS:
-        for path in sorted((folder / table).glob("day=*/*.jsonl")):
-            raw = path.read_bytes()
-            if table != "dead_letters" and not erasure.may_be_in(raw):
-                continue
-            changed, lines = 0, []
-            for line in raw.splitlines(keepends=True):
-                row = msgspec.json.decode(line)
-                changes = erasure.changes(table, {**row, "raw": base64.b64decode(row.get("raw", ""))})
-                changed += changes != STAYS
-                if changes is not GOES:
-                    lines.append(msgspec.json.encode({**row, **changes}) + b"\n" if changes else line)
-            if changed:
-                write_file(path, lines)
-            rows += changed
-    unfinished = [path for path in folder.rglob(f"*{UNFINISHED}") if erasure.may_be_in(path.read_bytes())]
+        for path in sorted((folder / table).glob("day=*/*")):
+            if path.suffix == JsonlSink.suffix:
+                rows += _erase_lines(table, path, erasure)
+            elif path.suffix == ParquetSink.suffix:
+                rows += _erase_rows(table, path, erasure)
+    unfinished = list(folder.rglob(f"*{UNFINISHED}"))
     for path in unfinished:  # left by a crash: whoever wrote it writes it again
         path.unlink()
     return Erased(rows=rows, files=len(unfinished))
@@ -185,18 +179,47 @@ def erase_jsonl(folder: Path, erasure: Erasure) -> Erased:
 # ── inside ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _erase_lines(table: str, path: Path, erasure: Erasure) -> int:
+    """Exchange a file of JSON lines for one without the text; gives the number of rows concerned."""
+    raw = path.read_bytes()
+    if table != "dead_letters" and not erasure.may_be_in(raw):
+        return 0
+    changed, lines = 0, []
+    for line in raw.splitlines(keepends=True):
+        row = msgspec.json.decode(line)
+        changes = erasure.changes(table, {**row, "raw": base64.b64decode(row.get("raw", ""))})
+        changed += changes != STAYS
+        if changes is not GOES:
+            lines.append(msgspec.json.encode({**row, **changes}) + b"\n" if changes else line)
+    if changed:
+        write_file(path, b"".join(lines))
+    return changed
+
+
+def _erase_rows(table: str, path: Path, erasure: Erasure) -> int:
+    """The same of a Parquet file."""
+    changes = _changes(table, parquet.read_table(path, columns=list(COLUMNS[table]), partitioning=None), erasure)
+    if changes:
+        write_file(path, encode(_changed(parquet.read_table(path, partitioning=None), changes)))
+    return len(changes)
+
+
+def _changes(table: str, keys: pa.Table, erasure: Erasure) -> dict[int, Mapping[str, Any] | None]:
+    """What becomes of which row."""
+    return {
+        number: change
+        for number, row in enumerate(keys.to_pylist())
+        if (change := erasure.changes(table, row)) is GOES or change
+    }
+
+
 def _rewrite_rows(name: str, table: IcebergTable, erasure: Erasure) -> int:
     """Exchange the files with rows of the erasure for ones without, in one commit; gives the number of those rows."""
     rows = 0
     old: list[DataFile] = []
     new: list[DataFile] = []
     for task in table.scan().plan_files():
-        keys = _read(table, task, table.schema().select(*COLUMNS[name]))
-        changes = {
-            number: change
-            for number, row in enumerate(keys.to_pylist())
-            if (change := erasure.changes(name, row)) is GOES or change
-        }
+        changes = _changes(name, _read(table, task, table.schema().select(*COLUMNS[name])), erasure)
         if not changes:
             continue
         rows += len(changes)

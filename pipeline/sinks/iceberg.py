@@ -1,8 +1,13 @@
-"""iceberg:DIR: Apache Iceberg tables with a SQLite catalog in DIR, append-only, partitioned by day.
+"""iceberg:DIR and iceberg:catalog=NAME: Apache Iceberg tables, append-only, partitioned by day.
+
+DIR is a warehouse of this program's own, with a SQLite catalog in it. NAME is any catalog that PyIceberg knows (REST,
+SQL, Glue, ...), described by PyIceberg's own configuration: ~/.pyiceberg.yaml or PYICEBERG_CATALOG__NAME__URI and such.
 
 What was delivered is a property of each table, set in the same Iceberg commit as the append: a crash between two tables
-leaves the first with its number and the second without, and the next delivery writes only what is lacking. One writer
-lock per warehouse is held while writing, since PyIceberg silently retries an append on a stale table.
+leaves the first with its number and the second without, and the next delivery writes only what is lacking. A commit
+holds only on the snapshot whose number was read: where somebody else has committed meanwhile it fails, and the number
+is read again. PyIceberg by itself would put the append on top of whatever it finds. In DIR one writer lock is held as
+well, so that writers wait for each other and for maintenance.
 
 Every snapshot in a table's metadata makes each further commit dearer, by about 0.7 ms (benchmarks/maintenance.py), so
 commits drop the oldest. Files that no snapshot names any more are deleted by `pipeline.sinks.compact`.
@@ -13,31 +18,41 @@ its older rows they are null. One that a later version has changed is refused.
 
 import datetime as dt
 import fcntl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from functools import cached_property, partial
 from pathlib import Path
+from typing import TypeVar
 
+from pyiceberg.catalog import Catalog, load_catalog
 from pyiceberg.catalog.sql import SqlCatalog
-from pyiceberg.exceptions import NoSuchTableError
+from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema as IcebergSchema
 from pyiceberg.table import Table as IcebergTable
-from pyiceberg.table import Transaction
+from pyiceberg.table import TableProperties, Transaction
+from pyiceberg.table.sorting import SortField, SortOrder
 from pyiceberg.table.update.snapshot import ExpireSnapshots
-from pyiceberg.transforms import DayTransform
+from pyiceberg.transforms import DayTransform, IdentityTransform
 
-from pipeline.sinks.base import Batch, Refused, SinkError, behind
+from pipeline.sinks.arrow import arrow_rows
+from pipeline.sinks.base import Batch, Refused, Row, SinkError, behind
 from schemas import ids, tables
 from schemas.records import SCHEMA_VERSION
+
+T = TypeVar("T")
 
 NAMESPACE = "wirebeam"
 CATALOG_FILE = "catalog.db"
 LOCK_FILE = "writer.lock"
 DELIVERED = "wirebeam.delivered-seq."  # + the writer's id
 VERSION = "wirebeam.schema-version"
+TRIES = 10  # at a commit, while others commit to the same table
 SNAPSHOTS_KEPT = 50  # 25 minutes of commits every 30 s; a table holds up to twice as many
 
+_BY_NAME = "catalog="
+_ORDER = {"articles": ("article_id", "observed_at"), "revisions": ("article_id", "observed_at", "judged_seq")}
 _PROPERTIES = {
     "format-version": "2",
     "write.parquet.compression-codec": "zstd",
@@ -51,20 +66,51 @@ _PROPERTIES = {
 }
 
 
-def open_catalog(folder: Path, *, may_create: bool = False) -> SqlCatalog:
-    """The catalog of the warehouse in `folder`, which must exist.
+@dataclass(frozen=True, slots=True)
+class NamedCatalog:
+    """A catalog that PyIceberg's configuration describes under this name."""
+
+    name: str
+
+    def __str__(self) -> str:
+        """As it stands in a sink's URI."""
+        return f"{_BY_NAME}{self.name}"
+
+
+Place = Path | NamedCatalog  # where a warehouse is
+
+
+def place_of(where: str) -> Place:
+    """What stands behind iceberg: in a URI: a folder, or catalog=NAME."""
+    if where.startswith(_BY_NAME):
+        return NamedCatalog(where.removeprefix(_BY_NAME))
+    return Path(where).expanduser()
+
+
+def open_catalog(place: Place, *, may_create: bool = False) -> Catalog:
+    """The catalog of the warehouse at `place`, which must exist.
 
     Args:
-        folder: the warehouse.
+        place: the warehouse.
         may_create: make the catalog's own tables if they are not there; the caller holds the writer lock. Two that
             make them at once fail, so a reader never does.
+
+    Raises:
+        ValueError: PyIceberg knows no catalog of that name.
     """
+    if isinstance(place, NamedCatalog):
+        return load_catalog(place.name)
     return SqlCatalog(
         "wirebeam",
-        uri=f"sqlite:///{folder / CATALOG_FILE}",
-        warehouse=str(folder.absolute()),  # no URI: PyIceberg would take %20 for the folder's own name
+        uri=f"sqlite:///{place / CATALOG_FILE}",
+        warehouse=str(place.absolute()),  # no URI: PyIceberg would take %20 for the folder's own name
         init_catalog_tables=str(may_create).lower(),
     )
+
+
+def sorted_by(name: str) -> tuple[str, ...]:
+    """The columns by which the rows of a table's larger files are sorted."""
+    return _ORDER.get(name, tables.TABLES[name].key)
 
 
 @contextmanager
@@ -96,50 +142,75 @@ class IcebergSink:
     """Exactly once per writer.
 
     Args:
-        folder: the warehouse.
+        place: the warehouse.
     """
 
     takes_entries = False
 
-    def __init__(self, folder: Path) -> None:
-        self.uri = f"iceberg:{folder}"
-        self._folder = folder.absolute()
+    def __init__(self, place: Place) -> None:
+        self.uri = f"iceberg:{place}"
+        self._place = place.absolute() if isinstance(place, Path) else place
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            with writer_lock(self._folder):
-                self._tables = {name: self._open_table(name) for name in tables.TABLES}
-        except OSError as error:
-            raise SinkError(f"{self.uri}: {error.strerror or error}") from error
+            if isinstance(self._place, Path):
+                self._place.mkdir(parents=True, exist_ok=True)
+            with self._lock():
+                self._tables = {name: self._retried(partial(self._open_table, name)) for name in tables.TABLES}
+        except SinkError:
+            raise
+        except Exception as error:  # whatever a catalog's library raises
+            raise SinkError(f"{self.uri}: {getattr(error, 'strerror', None) or error}") from error
 
     def write(self, batch: Batch) -> Sequence[Refused]:
         """Append the rows that are new here, one Iceberg commit per table; see `Sink.write`."""
+        refused: list[Refused] = []
         try:
-            with writer_lock(self._folder):
+            with self._lock():
                 for name, rows in batch.by_table():
-                    table = self._tables[name].refresh()
-                    self._check_version(name, table)  # another process may have changed it meanwhile
-                    key = DELIVERED + batch.writer
-                    fresh = behind(rows, int(table.properties.get(key, "0")))
-                    if not fresh:
-                        continue
-                    arrow = tables.arrow_table(name, [row.record for row in fresh], batch.delivery)
-                    with table.transaction() as transaction:
-                        transaction.append(arrow)
-                        transaction.set_properties({key: str(batch.last_seq)})
-                        drop_old_snapshots(transaction)
+                    refused += self._retried(partial(self._append, name, rows, batch))
         except OSError as error:
             raise SinkError(f"{self.uri}: {error}") from error
-        return ()
+        return refused
 
     def close(self) -> None:
         """Close the catalog."""
         self._catalog.close()
 
     @cached_property
-    def _catalog(self) -> SqlCatalog:
-        catalog = open_catalog(self._folder, may_create=True)
+    def _catalog(self) -> Catalog:
+        catalog = open_catalog(self._place, may_create=True)
         catalog.create_namespace_if_not_exists(NAMESPACE)
         return catalog
+
+    def _lock(self) -> AbstractContextManager[None]:
+        return writer_lock(self._place) if isinstance(self._place, Path) else nullcontext()
+
+    def _retried(self, work: Callable[[], T]) -> T:
+        """Do it on the table as it is now, again if somebody else has changed that meanwhile."""
+        for _ in range(TRIES - 1):
+            with suppress(CommitFailedException):
+                return work()
+        try:
+            return work()
+        except CommitFailedException as error:
+            raise SinkError(f"{self.uri}: {error}") from error
+
+    def _append(self, name: str, rows: Sequence[Row], batch: Batch) -> Sequence[Refused]:
+        table = self._tables[name].refresh()
+        self._check_version(name, table)
+        key = DELIVERED + batch.writer
+        fresh = behind(rows, int(table.properties.get(key, "0")))
+        if not fresh:
+            return ()
+        arrow, refused = arrow_rows(name, fresh, batch.delivery)
+        if arrow.num_rows:
+            # Of this object only: the property would keep others, who may, from trying again.
+            once = {**table.properties, TableProperties.COMMIT_NUM_RETRIES: "0"}
+            table.metadata = table.metadata.model_copy(update={"properties": once})
+            with table.transaction() as transaction:
+                transaction.append(arrow)
+                transaction.set_properties({key: str(batch.last_seq)})
+                drop_old_snapshots(transaction)
+        return refused
 
     def _open_table(self, name: str) -> IcebergTable:
         identifier = (NAMESPACE, name)
@@ -152,11 +223,13 @@ class IcebergSink:
             day = PartitionField(
                 source_id=source.field_id, field_id=1000, transform=DayTransform(), name=f"{time_column}_day"
             )
-            return self._catalog.create_table(
-                identifier, schema=schema, partition_spec=PartitionSpec(day), properties=_PROPERTIES
+            order = SortOrder(*[SortField(schema.find_field(column).field_id) for column in sorted_by(name)])
+            table = self._catalog.create_table_if_not_exists(
+                identifier, schema=schema, partition_spec=PartitionSpec(day), sort_order=order, properties=_PROPERTIES
             )
         self._check_version(name, table)
         _add_columns(table, name)
+        _add_order(table, name)
         return table
 
     def _check_version(self, name: str, table: IcebergTable) -> None:
@@ -184,3 +257,11 @@ def _add_columns(table: IcebergTable, name: str) -> None:
         with transaction.update_schema() as update:
             update.union_by_name(IcebergSchema(*fields))
         transaction.set_properties({VERSION: str(SCHEMA_VERSION)})
+
+
+def _add_order(table: IcebergTable, name: str) -> None:
+    """Declare by what a table is sorted that an earlier version made."""
+    if table.sort_order().is_unsorted:
+        with table.update_sort_order() as update:
+            for column in sorted_by(name):
+                update.asc(column, IdentityTransform())

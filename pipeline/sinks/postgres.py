@@ -17,9 +17,10 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
+from pipeline.formats import Dialect
 from pipeline.sinks.base import Batch, Refused, Row, SinkError, behind
-from pipeline.views import VIEWS
-from schemas import dialects, tables
+from pipeline.views import views
+from schemas import dialects, ids, tables
 from schemas.records import SCHEMA_VERSION, Delivery
 from schemas.tables import Column
 from transforms.web.urls import redact
@@ -34,6 +35,7 @@ Insert = Callable[["psycopg.Connection[Any]", str, Sequence[Row], Delivery], lis
 _OWN_TABLES = """
 CREATE TABLE IF NOT EXISTS wirebeam_deliveries (writer text PRIMARY KEY, seq bigint NOT NULL);
 CREATE TABLE IF NOT EXISTS wirebeam_schema (version bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS wirebeam_views (fingerprint text NOT NULL);
 """
 
 
@@ -101,15 +103,11 @@ class PostgresSink:
             raise SinkError(
                 f"{self.uri}: its tables have schema version {version}, this program knows {SCHEMA_VERSION}"
             )
-        if version == SCHEMA_VERSION:
-            return
-        for name in tables.TABLES:
-            connection.execute(dialects.postgres_ddl(name))
-        for name in reversed(list(VIEWS)):  # one with other columns cannot be replaced
-            connection.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(sql.Identifier(name)))
-        for name, query in VIEWS.items():
-            connection.execute(f"CREATE VIEW {name} AS {query}")
-        connection.execute("INSERT INTO wirebeam_schema VALUES (%s)", (SCHEMA_VERSION,))
+        if version < SCHEMA_VERSION:
+            for name in tables.TABLES:
+                connection.execute(dialects.postgres_ddl(name))
+            connection.execute("INSERT INTO wirebeam_schema VALUES (%s)", (SCHEMA_VERSION,))
+        _make_views(connection)
 
     def _write(self, connection: psycopg.Connection[Any], batch: Batch, insert: Insert) -> list[Refused]:
         refused: list[Refused] = []
@@ -128,6 +126,25 @@ class PostgresSink:
                 (batch.writer, batch.last_seq),
             )
         return refused
+
+
+def _make_views(connection: psycopg.Connection[Any]) -> None:
+    """Make them anew where their text has changed: that locks out who reads them, so not at every start."""
+    queries = views(Dialect.POSTGRES)
+    fingerprint = ids.hash_id("views", *queries.values())
+    if connection.execute("SELECT 1 FROM wirebeam_views WHERE fingerprint = %s", (fingerprint,)).fetchone():
+        return
+    try:
+        with connection.transaction():
+            for name, query in queries.items():
+                connection.execute(f"CREATE OR REPLACE VIEW {name} AS {query}")
+    except psycopg.errors.InvalidTableDefinition:  # one with other columns cannot be replaced
+        for name in reversed(queries):
+            connection.execute(sql.SQL("DROP VIEW IF EXISTS {}").format(sql.Identifier(name)))
+        for name, query in queries.items():
+            connection.execute(f"CREATE VIEW {name} AS {query}")
+    connection.execute("DELETE FROM wirebeam_views")
+    connection.execute("INSERT INTO wirebeam_views VALUES (%s)", (fingerprint,))
 
 
 # ── rows of one table ──────────────────────────────────────────────────────────────────────────────────────────────

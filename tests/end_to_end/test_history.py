@@ -6,19 +6,29 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
+import psycopg
 import pytest
+from psycopg.rows import dict_row
 from typer.testing import CliRunner
 
 from pipeline import warehouse
 from pipeline.cli.main import app
 from pipeline.data_directory import warehouse_of
+from pipeline.formats import Dialect
 from pipeline.newsroom import LAST_ROUND, Newsroom, story_url
 from pipeline.newsroom.play import STEPS, Step, play
 from pipeline.newsroom.site import TrueArticle, Truth
+from pipeline.sinks import open_sink
+from pipeline.sinks.base import Batch, Row
+from pipeline.views import views
 from schemas.enums import Availability, PubStatus, Source
+from schemas.records import Delivery
+from schemas.tables import TABLES, plain
 from tests.end_to_end.tables import assert_balanced
+from tests.pipeline.sinks.postgres_server import postgres_server
 
-VIEWS = ("latest", "history", "withdrawn", "copies", "kill_exposure")
+VIEWS = tuple(views(Dialect.DUCKDB))
 Rows = list[dict[str, Any]]
 
 
@@ -208,3 +218,63 @@ def test_diff_goes_from_the_old_address_to_the_new(played: Played) -> None:
             words = call("diff", before, "--data", played.folder)
             assert article.url in words
             assert "1 → 2" in words
+
+
+def test_entities_are_those_of_the_articles_that_may_be_used(played: Played) -> None:
+    expected = {
+        (row["article_id"], one["key"], one["name"], len(one["mentions"]))
+        for row in played.last("latest")
+        for one in row["entities"]
+    }
+    found = [(row["article_id"], row["key"], row["name"], row["mention_count"]) for row in played.last("entities")]
+    assert sorted(found) == sorted(expected)
+    assert "Patras" in {row["name"] for row in played.last("entities") if row["url"] == played.story}
+
+
+def test_nothing_is_missing_and_every_entry_has_come_to_its_end(played: Played) -> None:
+    """Where a page cannot be had, its row is made of the feed's own text."""
+    for number in played.views:
+        assert played.views[number]["missing"] == []
+    assert all(row["is_terminal"] for row in played.last("outcomes_latest"))
+
+
+def test_only_the_feed_that_never_answers_is_unwell(played: Played) -> None:
+    feeds = played.last("feeds_health")
+    assert {outlet_of(row["url"]) for row in feeds if row["failures_in_a_row"]} == {"darkwire"}
+    (dark,) = (row for row in feeds if row["failures_in_a_row"])
+    assert (dark["last_ok_at"], dark["last_new_entry_at"], dark["last_reason"]) == (None, None, "http_error")
+    assert all(row["last_new_entry_at"] for row in feeds if row is not dark)
+
+
+@pytest.fixture(scope="module")
+def in_postgres(played: Played) -> dict[str, Rows]:
+    """The rows of the views when PostgreSQL has the same tables."""
+    server = postgres_server()
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA IF EXISTS history CASCADE")
+        connection.execute("CREATE SCHEMA history")
+    uri = f"{server}&options=-csearch_path%3Dhistory%20-ctimezone%3DUTC"
+    sink = open_sink(uri)
+    with warehouse.connect(warehouse_of(played.folder)) as tables:
+        found = {
+            name: tables.sql(f"SELECT * FROM {name} ORDER BY ingested_at").to_arrow_table().to_pylist()
+            for name in TABLES
+        }
+    seq = 0
+    for name, rows in found.items():
+        for row in rows:
+            seq += 1
+            delivery = msgspec.convert(row, Delivery)
+            sink.write(Batch("test", (Row(seq, name, msgspec.convert(row, TABLES[name].record)),), delivery))
+    sink.close()
+    with psycopg.connect(uri, row_factory=dict_row) as connection:
+        return {view: connection.execute(f"SELECT * FROM {view}".encode()).fetchall() for view in VIEWS}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_the_views_have_the_same_rows_in_postgres(view: str, played: Played, in_postgres: dict[str, Rows]) -> None:
+    assert sorted(map(comparable, in_postgres[view])) == sorted(map(comparable, played.last(view)))
+
+
+def comparable(row: dict[str, Any]) -> str:
+    return msgspec.json.encode(plain(row), order="deterministic").decode()

@@ -49,8 +49,8 @@ KILL = (
 )
 OTHER = (
     "Rain fell for the ninth day over the valley of the Orle, and the dam at Upper Fells opened two of its gates for "
-    "the first time since it was built. Farmers moved their animals to higher ground while engineers watched the spillway, "
-    "which is made for twice as much water, the operator said in a statement."
+    "the first time since it was built. Farmers moved their animals to higher ground while engineers watched the "
+    "spillway, which is made for twice as much water, the operator said in a statement."
 )
 REPORT_TITLE = "Dam opens two gates as rain goes on"
 

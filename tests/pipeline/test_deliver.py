@@ -1,24 +1,36 @@
 """Delivery: a sink that fails delays only itself, and everything arrives once when it is back."""
 
+import contextlib
 import datetime as dt
 import threading
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from unittest.mock import Mock
+from typing import Any
+from unittest.mock import Mock, patch
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pipeline import deliver as delivery
-from pipeline.deliver import Deliverer
+from pipeline.deliver import Deliverer, Terms
 from pipeline.metrics import Metrics
 from pipeline.sinks.base import Batch, Refused, Row, SinkError
+from pipeline.sinks.jsonl import JsonlSink
+from pipeline.sinks.rules import Rules
 from pipeline.state import State
 from schemas import codec
 from schemas.enums import Reason, Stage
-from schemas.records import Feed
+from schemas.examples import EXAMPLES
+from schemas.records import Feed, Revision
+from transforms.link import sketch_of
 from transforms.outcomes import Clock, utc_now
+from transforms.write import Gathered
 
 NOW = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
+ARTICLE: Any = EXAMPLES["articles"]
 
 
 class Recorder:
@@ -157,3 +169,107 @@ def test_a_fault_of_our_own_reaches_whoever_waits(tmp_path: Path) -> None:
     deliverer = Deliverer(tmp_path, [Recorder()], Metrics(), flush_s=3600)
     with pytest.raises(Exception, match="not a database"):
         deliverer.finish()
+
+
+def test_what_a_sink_is_not_to_have_moves_its_cursor_all_the_same(
+    state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "MAX_ROWS", 2)
+    sink = Recorder()
+    state.set_feeds(feeds("a", "b", "c"))
+    delivery.deliver(state, sink, Metrics(), allowed=Rules(tables=frozenset({"articles"})))
+    assert sink.batches == []
+    assert state.cursor(sink.uri)[0] == 3
+    delivery.deliver(state, sink, Metrics(), allowed=Rules(leave_out={"feeds": frozenset({"url"})}))
+    assert sink.batches == []  # what it was not to have then is not made up for
+    state.set_feeds(feeds("d"))
+    delivery.deliver(state, sink, Metrics(), allowed=Rules(leave_out={"feeds": frozenset({"url"})}))
+    assert [(row.seq, row.record.feed_id, row.record.url) for row in sink.batches[0].rows] == [(4, "d", "")]
+
+
+def test_what_belongs_to_an_article_goes_with_its_language(state: State) -> None:
+    sink = Recorder()
+    english = Rules(languages=frozenset({"en"}))
+    for name, language in (("a", "en-GB"), ("b", "de")):
+        article = replace(ARTICLE, capture_id=name, article_id=name, language=language)
+        commit(state, article, sketch_of(article), judgement(name, 0))
+    delivery.deliver(state, sink, Metrics(), allowed=english)
+    commit(state, judgement("a", 1), judgement("b", 1), judgement("c", 1))  # of c nothing is known
+    delivery.deliver(state, sink, Metrics(), allowed=english)
+    rows = [(row.table, row.record.article_id) for batch in sink.batches for row in batch.rows]
+    assert rows == [("articles", "a"), ("revisions", "a"), ("revisions", "a"), ("revisions", "c")]
+    assert sink.seqs == [1, 2, 5, 7]
+
+
+def test_each_sink_has_its_own_terms(state: State, tmp_path: Path) -> None:
+    patient, quick, narrow = Recorder("test:patient"), Recorder("test:quick"), Recorder("test:narrow")
+    terms = {
+        quick.uri: Terms(flush_s=0.01),
+        narrow.uri: Terms(flush_s=0.01, rules=Rules(tables=frozenset({"articles"}))),
+    }
+    deliverer = Deliverer(tmp_path, [patient, quick, narrow], Metrics(), flush_s=3600, terms=terms)
+    state.set_feeds(feeds("a"))
+    assert quick.is_written.wait(30)
+    assert patient.seqs == []
+    assert deliverer.finish() == {}
+    assert (patient.seqs, quick.seqs, narrow.seqs) == ([1], [1], [])
+    assert state.outbox_length() == 0
+
+
+def judgement(name: str, number: int) -> Revision:
+    return Revision(capture_id=name, judged_seq=number, article_id=name, observed_at=NOW)
+
+
+def commit(state: State, *records: object) -> None:
+    gathered = Gathered()
+    for record in records:
+        gathered.add(record)
+    state.commit([], gathered, NOW)
+
+
+@given(
+    tables=st.lists(st.sampled_from(["articles", "revisions", "feeds"]), min_size=1, max_size=12),
+    sizes=st.lists(st.integers(1, 4), min_size=1, max_size=6),
+    allowed=st.frozensets(st.sampled_from(["articles", "revisions", "feeds"])),
+)
+@settings(deadline=None, max_examples=40)
+def test_rules_and_crashes_between_write_and_cursor_leave_every_allowed_row_once_and_in_order(
+    tmp_path_factory: pytest.TempPathFactory, tables: list[str], sizes: list[int], allowed: frozenset[str]
+) -> None:
+    folder = tmp_path_factory.mktemp("crash")
+    state, sink, taken = State(folder), JsonlSink(str(folder / "out")), Rules(tables=allowed)
+    for number, table in enumerate(tables):
+        if table == "articles":
+            commit(state, replace(ARTICLE, capture_id=str(number)))
+        elif table == "revisions":
+            commit(state, judgement("a", number))
+        else:
+            state.set_feeds(feeds(*(str(each) for each in range(number + 1) if tables[each] == "feeds")))
+    for size in sizes:  # each delivery in other batches, and the cursor of its last one is not noted
+        with patch.object(delivery, "MAX_ROWS", size), contextlib.suppress(KilledError):
+            delivery.deliver(Forgetful(state), sink, Metrics(), allowed=taken)  # type: ignore[arg-type]  # stands in for it
+    delivery.deliver(state, sink, Metrics(), allowed=taken)
+    for table in ("articles", "revisions", "feeds"):
+        files = sorted((folder / "out" / table).glob("day=*/*.jsonl"), key=lambda file: file.name)
+        rows = [msgspec.json.decode(line) for file in files for line in file.read_bytes().splitlines()]
+        key = {"articles": "capture_id", "revisions": "judged_seq", "feeds": "feed_id"}[table]
+        written = [str(number) for number, each in enumerate(tables) if each == table and table in allowed]
+        assert [str(row[key]) for row in rows] == written
+    state.close()
+
+
+class KilledError(Exception):
+    """Stands for the end of the process."""
+
+
+class Forgetful:
+    """A state in whose process someone pulls the plug after the first batch."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._state, name)
+
+    def set_cursor(self, *_: object) -> None:
+        raise KilledError

@@ -125,13 +125,18 @@ def commit(state: State, name: str, words: str, number: int) -> None:
     state.commit([one], gathered, NOW)
 
 
+def uris(folder: Path) -> tuple[str, ...]:
+    """The sinks that are delivered to."""
+    return f"iceberg:{warehouse_of(folder)}", f"jsonl:{folder / 'lines'}", f"parquet:{folder / 'files'}"
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Iterator[Path]:
     """Two articles in a warehouse, in a jsonl folder, and in the state: some rows delivered, some on their way."""
     folder = tmp_path / "data"
     folder.mkdir()
     state = State(folder)
-    sinks = [open_sink(f"iceberg:{warehouse_of(folder)}"), open_sink(f"jsonl:{folder / 'lines'}")]
+    sinks = [open_sink(uri) for uri in uris(folder)]
     for number in (1, 2, 3):
         for name, words in (("herons", MARK), ("owls", OTHER)):
             commit(state, name, words, number)
@@ -213,7 +218,7 @@ def test_what_was_decided_stays_without_text(data: Path) -> None:
 def test_deliveries_go_on_where_they_were(data: Path) -> None:
     purge(data, plan(data, url_of("herons"), NOW), NOW)
     state = State(data)
-    for uri in (f"iceberg:{warehouse_of(data)}", f"jsonl:{data / 'lines'}"):
+    for uri in uris(data):
         sink = open_sink(uri)
         deliver(state, sink, Metrics())
         sink.close()
@@ -254,7 +259,7 @@ def test_purging_again_changes_nothing_more(data: Path) -> None:
     again = plan(data, url_of("herons"), NOW)
     assert again.observed == ()
     done = purge(data, again, NOW)
-    assert [erased.rows for erased in done.places.values()] == [0, 0, 0]
+    assert [erased.rows for erased in done.places.values()] == [0, 0, 0, 0]
     assert files_with(data, MARK) == set()
 
 
@@ -275,7 +280,7 @@ def test_the_plan_names_what_it_concerns_and_what_is_out_of_reach(data: Path) ->
     assert planned.erasure.article_ids == {article_id("herons")}
     assert len(planned.erasure.entry_ids) == 4
     assert planned.warehouses == (warehouse_of(data),)
-    assert planned.folders == (data / "lines",)
+    assert planned.folders == (data / "lines", data / "files")
     put_aside, bigquery = planned.out_of_reach
     assert "put aside by rebuild-state" in put_aside
     assert bigquery == "bigquery:project.dataset"

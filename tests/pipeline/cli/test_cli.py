@@ -10,7 +10,9 @@ from typer.testing import CliRunner, Result
 
 from pipeline.cli.main import app
 from pipeline.data_directory import RunnerLock, warehouse_of
+from pipeline.formats import Dialect
 from pipeline.newsroom import Newsroom
+from pipeline.views import views
 from schemas.tables import TABLES
 
 LOOPBACK = ["--once", "--allow-net", "127.0.0.0/8", "--host-delay", "0"]
@@ -65,7 +67,79 @@ def test_sql_prints_a_table_for_a_person(folder: Path) -> None:
     assert "None" not in done.stdout
 
 
-@pytest.mark.parametrize("table", [*TABLES, "latest"])
+def test_sql_stops_at_a_limit_and_says_so(folder: Path) -> None:
+    query = "select unnest(range(5000)) as number"
+    done = call("sql", query, "--data", folder / "data", "--limit", 1500, "--format", "csv")
+    assert done.stdout.split() == ["number", *map(str, range(1500))]
+    assert "only the first 1500 rows" in done.stderr
+    done = call("sql", query, "--data", folder / "data", "--limit", 5000, "--format", "jsonl")
+    assert len(done.stdout.splitlines()) == 5000
+    assert done.stderr == ""
+
+
+def test_latest_prints_headlines_or_everything(folder: Path) -> None:
+    done = call("latest", "--limit", 3, "--data", folder / "data")
+    assert done.exit_code == 0, done.output
+    assert "title" in done.stdout
+    assert "body" not in done.stdout
+    assert "--limit shows more" in done.stderr
+    done = call("latest", "--limit", 3, "--data", folder / "data", "--format", "json")
+    rows = json.loads(done.stdout)
+    assert len(rows) == 3
+    assert all(row["body"] and row["pub_status"] == "usable" for row in rows)
+    assert [row["observed_at"] for row in rows] == sorted((row["observed_at"] for row in rows), reverse=True)
+
+
+def test_latest_about_somebody_or_something(folder: Path) -> None:
+    asked = "select name, count(distinct article_id) as articles from entities group by 1 order by 2 desc, 1"
+    (most,) = json.loads(call("sql", asked, "--limit", 1, "--data", folder / "data", "--format", "json").stdout)
+    done = call("latest", "--entity", most["name"].upper(), "--data", folder / "data", "--format", "jsonl")
+    assert len(done.stdout.splitlines()) == most["articles"]
+    done = call("latest", "--entity", most["name"][:-1], "--data", folder / "data")
+    assert done.exit_code == 0
+    assert f"like it: {most['name']}" in done.stderr
+
+
+def test_latest_says_what_is_no_time(folder: Path) -> None:
+    done = call("latest", "--since", "soon", "--data", folder / "data")
+    assert done.exit_code == 2
+    assert "--since: 'soon'" in done.stderr
+
+
+def test_export_writes_a_file_and_none_over_another(folder: Path, tmp_path: Path) -> None:
+    to = tmp_path / "latest.CSV"
+    done = call("export", "latest", "--to", to, "--data", folder / "data")
+    assert done.exit_code == 0, done.output
+    with to.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert f"{len(rows)} rows of latest" in done.stdout
+    to.write_text("before")
+    done = call("export", "latest", "--to", to, "--data", folder / "data")
+    assert (done.exit_code, to.read_text()) == (2, "before")
+    assert "--force" in done.stderr
+    assert call("export", "latest", "--to", to, "--data", folder / "data", "--force").exit_code == 0
+    assert to.read_text() != "before"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["storys", "--to", "file.csv"], 2, "latest"),
+        (["latest", "--to", "file.txt"], 2, "--format parquet|csv|jsonl|arrow"),
+        (["latest", "--to", "missing/file.csv"], 1, "missing/file.csv: No such file"),
+    ],
+)
+def test_export_says_what_is_wrong(
+    arguments: list[str], status: int, words: str, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = call("export", *arguments, "--data", folder / "data")
+    assert done.exit_code == status
+    assert words in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("table", [*TABLES, *views(Dialect.DUCKDB)])
 def test_every_table_can_be_asked(folder: Path, table: str) -> None:
     done = call("sql", f"select * from {table} limit 3", "--data", folder / "data", "--format", "jsonl")
     assert done.exit_code == 0, done.output
@@ -85,7 +159,7 @@ def test_sql_says_in_one_line_what_is_wrong(folder: Path) -> None:
         (["--once"], "no feed to poll"),
         (["http://127.0.0.1:9/feed", "--min-interval", "soon"], "'soon' is no duration"),
         (["http://127.0.0.1:9/feed", "--min-interval", "2h", "--max-interval", "1h"], "shortest interval"),
-        (["http://127.0.0.1:9/feed", "--revisit", "24h,3h"], "--revisit 24h,3h"),
+        (["http://127.0.0.1:9/feed", "--revisit", "24h,3h"], "--revisit: '24h,3h'"),
         (["missing.opml", "--once"], "missing.opml"),
         (["http://127.0.0.1:9/feed", "--once", "--initial", "some"], "newest:N"),
         (["http://127.0.0.1:9/feed", "--once", "--allow-net", "127.0.0.1.2"], "127.0.0.1.2"),
@@ -139,6 +213,18 @@ def test_schema_prints_one_table_or_all() -> None:
     assert json.loads(call("schema", "links").stdout)["title"] == "links"
     assert set(json.loads(call("schema").stdout)) == set(TABLES)
     assert "capture_id: string not null" in call("schema", "articles", "--format", "arrow").stdout
+    assert "CREATE TABLE IF NOT EXISTS links" in call("schema", "--format", "postgres").stdout
+    assert "| capture_id | text |" in call("schema", "articles", "--format", "markdown").stdout
+    for form in ("iceberg", "bigquery", "avro"):
+        assert set(json.loads(call("schema", "--format", form).stdout)) == set(TABLES)
+    assert json.loads(call("schema", "links", "--format", "bigquery").stdout)[0]["name"] == "copy_id"
     done = call("schema", "storys")
     assert done.exit_code == 2
     assert "articles" in done.stderr
+
+
+@pytest.mark.parametrize("dialect", Dialect)
+def test_schema_prints_the_views_of_every_engine(dialect: Dialect) -> None:
+    made = call("schema", "--views", dialect).stdout
+    assert made.count("CREATE OR REPLACE VIEW ") == len(views(dialect))
+    assert call("schema", "links", "--views", dialect).exit_code == 2

@@ -2,29 +2,35 @@
 
 import datetime as dt
 import sqlite3
+import sys
+import threading
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
+from types import FrameType
 from typing import Any
+from unittest.mock import Mock
 
 import msgspec
 import psycopg
-import pyarrow as pa
+import pyiceberg.catalog
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
-from pyiceberg.schema import Schema as IcebergSchema
+from pyarrow import parquet
 
-from pipeline import warehouse
+from pipeline import deliver, sinks, warehouse
+from pipeline.metrics import Metrics
 from pipeline.sinks import iceberg, open_sink
 from pipeline.sinks.base import Batch, Row, SinkError
-from pipeline.sinks.compact import compact
+from pipeline.state import State
 from schemas import ids, tables
 from schemas.enums import Change, Origin, OutcomeKind, Stage
 from schemas.examples import EXAMPLES
-from schemas.records import SCHEMA_VERSION, Article, Delivery, Outcome, Revision
+from schemas.records import SCHEMA_VERSION, Article, Delivery, Feed, Outcome, Revision
+from tests.pipeline.sinks.bigquery_server import in_bigquery, read_bigquery
 from tests.pipeline.sinks.postgres_server import postgres_server
+from tests.pipeline.sinks.pubsub_server import in_pubsub, read_pubsub
 
 NOW = dt.datetime(2026, 3, 1, 23, 59, 59, 999999, tzinfo=dt.UTC)
 DELIVERY = Delivery(ingested_at=NOW, batch_id="test-1")
@@ -75,9 +81,19 @@ def read_iceberg(folder: Path, table: str) -> list[dict[str, Any]]:
         return found
 
 
+def read_catalog(folder: Path, table: str) -> list[dict[str, Any]]:
+    with warehouse.connect(in_catalog(folder)) as connection:
+        found: list[dict[str, Any]] = connection.sql(f"SELECT * FROM {table}").to_arrow_table().to_pylist()
+        return found
+
+
+def read_parquet(folder: Path, table: str) -> list[dict[str, Any]]:
+    files = sorted((folder / table).glob("day=*/*.parquet"))
+    return [row for file in files for row in parquet.read_table(file, partitioning=None).to_pylist()]
+
+
 def read_jsonl(folder: Path, table: str) -> list[dict[str, Any]]:
     files = sorted((folder / table).glob("day=*/*.jsonl"))
-    assert not list(folder.rglob("*.unfinished"))
     return [msgspec.json.decode(line) for file in files for line in file.read_bytes().splitlines()]
 
 
@@ -86,7 +102,15 @@ def read_postgres(folder: Path, table: str) -> list[dict[str, Any]]:
         return connection.execute(f"SELECT * FROM {table}").fetchall()
 
 
-SINKS: dict[str, Reader] = {"iceberg": read_iceberg, "jsonl": read_jsonl, "postgresql": read_postgres}
+SINKS: dict[str, Reader] = {
+    "iceberg": read_iceberg,
+    "catalog": read_catalog,
+    "parquet": read_parquet,
+    "jsonl": read_jsonl,
+    "postgresql": read_postgres,
+    "bigquery": read_bigquery,
+    "pubsub": read_pubsub,
+}
 each_sink = pytest.mark.parametrize("kind", SINKS)
 
 
@@ -98,8 +122,22 @@ def in_postgres(folder: Path) -> str:
     return f"{server}&options=-csearch_path%3D{schema}"
 
 
+def in_catalog(folder: Path) -> iceberg.NamedCatalog:
+    """A shared SQL catalog, by a name of its own for each folder; as PyIceberg's configuration file would have it."""
+    name = ids.hash_id("catalog", str(folder))
+    pyiceberg.catalog._ENV_CONFIG.config.setdefault("catalog", {})[name] = {  # type: ignore[index]  # it is a mapping
+        "type": "sql",
+        "uri": in_postgres(folder).replace("postgresql:", "postgresql+psycopg:"),
+        "warehouse": str(folder / "shared"),
+    }
+    return iceberg.NamedCatalog(name)
+
+
 def uri_of(kind: str, folder: Path) -> str:
-    return in_postgres(folder) if kind == "postgresql" else f"{kind}:{folder}"
+    if kind == "catalog":
+        return f"iceberg:{in_catalog(folder)}"
+    own = {"postgresql": in_postgres, "bigquery": in_bigquery, "pubsub": in_pubsub}.get(kind)
+    return own(folder) if own else f"{kind}:{folder}"
 
 
 def write(kind: str, folder: Path, *batches: Batch) -> None:
@@ -184,11 +222,12 @@ def test_any_division_into_batches_gives_the_same_rows(
 @each_sink
 def test_two_writers_do_not_refuse_each_other(kind: str, tmp_path: Path) -> None:
     write(kind, tmp_path, batch(rows(3), "w1"), batch(rows(6), "w2"))
-    # One that has primary keys takes a row that both bring once.
-    assert keys(kind, tmp_path, "articles") == (["003", "006"] if kind == "postgresql" else ["003", "003", "006"])
+    # One that has primary keys takes a row that both bring once, and a reader of Pub/Sub folds it.
+    once = kind in {"postgresql", "pubsub"}
+    assert keys(kind, tmp_path, "articles") == (["003", "006"] if once else ["003", "003", "006"])
 
 
-@each_sink
+@pytest.mark.parametrize("kind", [kind for kind in SINKS if kind != "pubsub"])  # which takes rows one by one
 def test_a_crash_between_two_tables_loses_and_doubles_nothing(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -208,7 +247,121 @@ def test_a_crash_between_two_tables_loses_and_doubles_nothing(
         assert keys(kind, tmp_path, table) == expected(rows(12), table)
 
 
-@pytest.mark.parametrize("kind", ["iceberg", "jsonl"])
+class CrashAt:
+    """A trace function that interrupts the program before the n-th line that it passes in the sinks' own code."""
+
+    FOLDER = str(Path(sinks.__file__).parent)
+
+    def __init__(self, line: int | None) -> None:
+        self.line = line
+        self.passed = 0
+
+    def __call__(self, frame: FrameType, event: str, _: object) -> "CrashAt | None":
+        if not frame.f_code.co_filename.startswith(self.FOLDER):
+            return None
+        if event == "line":
+            self.passed += 1
+            if self.passed == self.line:
+                sys.settrace(None)
+                raise KeyboardInterrupt
+        return self
+
+
+CRASHES = 20  # of one sink, at even distances; each costs Iceberg some commits
+
+
+@each_sink
+def test_a_crash_between_any_two_steps_loses_and_doubles_nothing(kind: str, tmp_path: Path) -> None:
+    whole = CrashAt(None)
+    write(kind, tmp_path, batch(rows(3)))
+    traced_write(kind, tmp_path, 6, whole)
+    last = 6
+    for line in range(1, whole.passed + 1, max(1, whole.passed // CRASHES)):
+        with pytest.raises(KeyboardInterrupt):
+            traced_write(kind, tmp_path, last + 3, CrashAt(line))
+        write(kind, tmp_path, batch(rows(last + 5)[last:]))  # the same and more
+        write(kind, tmp_path, batch(rows(last + 6)[last + 1 :]))
+        last += 6
+    for table in TABLES:
+        assert keys(kind, tmp_path, table) == expected(rows(last), table)
+
+
+def traced_write(kind: str, folder: Path, last: int, trace: CrashAt) -> None:
+    """Write the three rows up to `last`."""
+    sink = open_sink(uri_of(kind, folder))
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        sink.write(batch(rows(last)[-3:]))
+    finally:
+        sys.settrace(before)
+        sink.close()
+
+
+@each_sink
+def test_writers_at_once_lose_and_double_nothing(kind: str, tmp_path: Path) -> None:
+    uri, faults = uri_of(kind, tmp_path), []
+
+    def deliver_all(writer: str, some: list[Row]) -> None:
+        try:
+            sink = open_sink(uri)
+            for start in range(0, len(some), 3):
+                sink.write(batch(some[max(0, start - 3) : start + 3], writer))
+            sink.close()
+        except BaseException as error:
+            faults.append(error)
+            raise
+
+    every = rows(48)
+    threads = [threading.Thread(target=deliver_all, args=(f"w{part}", every[part::2])) for part in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults
+    for table in TABLES:
+        assert keys(kind, tmp_path, table) == expected(every, table)
+
+
+@each_sink
+def test_what_an_incremental_reader_filters_on_never_goes_back(kind: str, tmp_path: Path) -> None:
+    """Through restarts of the run, and a clock that is set back."""
+    moments = [NOW, NOW - dt.timedelta(days=1), NOW + dt.timedelta(seconds=1), NOW]
+    last_seen: tuple[dt.datetime, str] = (NOW - dt.timedelta(days=9), "")
+    seen: set[str] = set()
+    for number, moment in enumerate(moments):
+        state = State(tmp_path)
+        sink = open_sink(uri_of(kind, tmp_path / "out"))
+        state.set_feeds([(Feed(feed_id=f"{number}-{each}", valid_from=moment, url=""), "") for each in "ab"])
+        deliver.deliver(state, sink, Metrics(), Mock(return_value=moment))
+        sink.close()
+        state.close()
+        fresh = [row for row in SINKS[kind](tmp_path / "out", "feeds") if row["batch_id"] not in seen]
+        assert fresh
+        marks = [(stamp(row["ingested_at"]), row["batch_id"]) for row in fresh]
+        assert min(mark[0] for mark in marks) >= last_seen[0]
+        assert min(mark[1] for mark in marks) > last_seen[1]
+        last_seen = max(marks)
+        seen |= {row["batch_id"] for row in fresh}
+
+
+def stamp(value: dt.datetime | str) -> dt.datetime:
+    """A time as a sink gives it back."""
+    return dt.datetime.fromisoformat(value) if isinstance(value, str) else value
+
+
+MANY = 100_000
+
+
+@each_sink
+def test_many_rows(kind: str, tmp_path: Path) -> None:
+    many = MANY // 10 if kind == "pubsub" else MANY  # its emulator's time grows with the square
+    every = [Row(seq, "outcomes", record("outcomes", seq)) for seq in range(1, many + 1)]
+    write(kind, tmp_path, *[batch(every[start : start + 20_000]) for start in range(0, many, 20_000)])
+    assert sorted(int(key) for key in keys(kind, tmp_path, "outcomes")) == list(range(1, many + 1))
+
+
+@pytest.mark.parametrize("kind", ["iceberg", "jsonl", "parquet"])
 def test_a_sink_that_cannot_be_opened_says_why(kind: str, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SinkError, match="file"):
@@ -217,7 +370,7 @@ def test_a_sink_that_cannot_be_opened_says_why(kind: str, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("uri", ["", "iceberg", "iceberg:", "floppy:a", "wirebeam-data"])
 def test_an_unknown_sink_is_named_with_those_that_are_known(uri: str) -> None:
-    with pytest.raises(SinkError, match=r"known are iceberg:DIR, jsonl:DIR, postgresql://..."):
+    with pytest.raises(SinkError, match=r"known are iceberg:DIR, parquet:DIR, jsonl:DIR, postgresql://..."):
         open_sink(uri)
 
 
@@ -230,39 +383,6 @@ def test_a_warehouse_of_a_newer_schema_is_refused(tmp_path: Path, monkeypatch: p
     with pytest.raises(SinkError, match=refused):  # also if it was changed after it was opened
         sink.write(batch(rows(3)))
     sink.close()
-
-
-def test_a_table_of_an_earlier_schema_gets_the_columns_that_it_lacks(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    arrow_schema, iceberg_schema = tables.arrow_schema, tables.iceberg_schema
-
-    def arrow_before(name: str) -> pa.Schema:
-        return pa.schema([field for field in arrow_schema(name) if field.name != "seen_until"])
-
-    def iceberg_before(name: str) -> IcebergSchema:
-        return IcebergSchema(*[field for field in iceberg_schema(name).fields if field.name != "seen_until"])
-
-    with monkeypatch.context() as patch:
-        patch.setattr(iceberg, "SCHEMA_VERSION", 1)
-        patch.setitem(iceberg._PROPERTIES, iceberg.VERSION, "1")
-        patch.setattr(tables, "iceberg_schema", iceberg_before)
-        patch.setattr(tables, "arrow_schema", arrow_before)
-        write("iceberg", tmp_path, batch(rows(3)))
-    older = expected(rows(3), "revisions")
-    assert read_iceberg(tmp_path, "revisions")[0]["seen_until"] is None  # read before anything is written
-    revision = record("revisions", 4)
-    assert isinstance(revision, Revision)
-    write("iceberg", tmp_path, batch([Row(4, "revisions", replace(revision, seen_until=NOW))]))
-    write("iceberg", tmp_path, batch(rows(7)))
-    seen_until = {row["capture_id"]: row["seen_until"] for row in read_iceberg(tmp_path, "revisions")}
-    assert seen_until == {**dict.fromkeys([*older, "007"]), "004": NOW}
-    table = iceberg.open_catalog(tmp_path).load_table((iceberg.NAMESPACE, "revisions"))
-    compact(tmp_path, "revisions", table, list(table.scan().plan_files()))  # of files of both
-    seen_again = {row["capture_id"]: row["seen_until"] for row in read_iceberg(tmp_path, "revisions")}
-    assert seen_again == seen_until
-    assert table.properties[iceberg.VERSION] == str(SCHEMA_VERSION)
-    assert table.schema().find_field("seen_until").doc
 
 
 def test_a_reader_beside_the_making_of_a_warehouse_makes_nothing_itself(tmp_path: Path) -> None:
