@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 LOCK := requirements/dev.lock
 
-.PHONY: install demo test lint types imports dependencies check lock clean
+.PHONY: install install-servers demo test lint types imports dependencies check lock clean
 
 install: $(VENV)/.installed
 
@@ -13,6 +13,15 @@ $(VENV)/.installed: pyproject.toml $(LOCK)
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+# Servers that tests start and that the project's own environment cannot hold: BigQuery's emulator needs an older DuckDB.
+install-servers: .servers/bigquery/.installed
+
+.servers/bigquery/.installed:
+	$(PYTHON) -m venv .servers/bigquery
+	.servers/bigquery/bin/python -m pip install --quiet --disable-pip-version-check \
+	  bqemulator==1.4.0 duckdb==1.5.5 duckdb-extension-spatial==1.5.5 numpy pyarrow
 	@touch $@
 
 demo: install

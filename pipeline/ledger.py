@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from pipeline import alias_store, embargo
 from pipeline.data_directory import warehouse_of
+from pipeline.sinks.iceberg import place_of
 from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME, STATE_VERSION
 from pipeline.warehouse import WarehouseError, connect
 from schemas import codec, ids
@@ -75,8 +76,6 @@ class Ledger:
             # The outbox is read first: a row that is delivered meanwhile is then found twice rather than not at all.
             waiting = self._outbox()
             self._duckdb = opened.enter_context(self._warehouse())
-            # A question is several queries over the same files, which never change.
-            self._duckdb.execute("SET parquet_metadata_cache = true")
             for table in TABLES:
                 self._duckdb.register(f"{table}_waiting", _with_seq(table, waiting.get(table, [])))
                 self._duckdb.execute(
@@ -167,10 +166,10 @@ class Ledger:
 
     def _warehouse(self) -> duckdb.DuckDBPyConnection:
         own = warehouse_of(self._folder)
-        others = [Path(uri.removeprefix(_ICEBERG)) for uri in self.sinks() if uri.startswith(_ICEBERG)]
-        for folder in (own, *others):
+        others = [place_of(uri.removeprefix(_ICEBERG)) for uri in self.sinks() if uri.startswith(_ICEBERG)]
+        for place in (own, *others):
             with contextlib.suppress(WarehouseError):
-                return connect(folder)
+                return connect(place)
         if self.state is None:
             raise LedgerError(f"{self._folder}: no run has left anything here yet")
         connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})

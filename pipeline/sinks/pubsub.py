@@ -166,7 +166,8 @@ def _avro_of(schema_name: str) -> dict[str, Any]:
     unknown = {field["name"] for field in definition["fields"] if "default" not in field} - known
     if unknown:
         raise ValueError(f"its schema {schema_name} has fields that {table} lacks: {', '.join(sorted(unknown))}")
-    parsed: dict[str, Any] = fastavro.parse_schema(definition)
+    parsed = fastavro.parse_schema(definition)
+    assert isinstance(parsed, dict)  # as its definition is
     return parsed
 
 

@@ -1,19 +1,18 @@
 """Runs `bqemulator`, in an environment of its own, with what it does otherwise than BigQuery put right.
 
-`python bigquery_emulator.py REST_PORT GRPC_PORT`. The service takes a field of any name (the emulator does not quote
-those of records), heeds the job's id and takes it once only, loads Parquet by the columns' names, adds columns to a table whose
-schema is changed, and patches single labels. What it does not imitate at all (quotas, jobs that run or fail) is tested with
-recorded answers.
+`python bigquery_emulator.py REST_PORT GRPC_PORT FOLDER`. The service takes a field of any name (the emulator does not
+quote those of records), heeds the job's id and takes it once only, loads Parquet by the columns' names, adds columns to
+a table whose schema is changed, and patches single labels. What it does not imitate at all (quotas, jobs that run or
+fail) is tested with recorded answers.
 """
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import duckdb
-import duckdb_extension_spatial
+import duckdb_extension_spatial  # type: ignore[import-not-found]  # in the emulator's environment only
 from bqemulator.api.routes import tables, upload
 from bqemulator.catalog.duckdb_repository import DuckDBCatalogRepository
 from bqemulator.cli import main
@@ -30,7 +29,8 @@ def quote_fields_of_records() -> None:
         return {**field, "fields": inner}
 
     def columns(fields: list[dict[str, Any]]) -> list[tuple[str, str]]:
-        return columns_of([quoted(field) for field in fields])
+        found: list[tuple[str, str]] = columns_of([quoted(field) for field in fields])
+        return found
 
     tables.bq_schema_to_duckdb_columns = columns
 
@@ -98,8 +98,9 @@ def bring_extension(home: Path) -> None:
 
 
 if __name__ == "__main__":
-    bring_extension(Path(tempfile.mkdtemp()))
+    rest_port, grpc_port, folder = sys.argv[1:]
+    bring_extension(Path(folder))
     for change in (quote_fields_of_records, heed_job_ids, load_by_name, add_columns, patch_labels):
         change()
-    rest_port, grpc_port = sys.argv[1:]
-    main(["start", "--rest-port", rest_port, "--grpc-port", grpc_port, "--project", "test", "--log-level", "warning"])
+    ports = ["--rest-port", rest_port, "--grpc-port", grpc_port]
+    main(["start", *ports, "--project", "test", "--log-level", "warning", "--data-dir", f"{folder}/data"])

@@ -32,14 +32,16 @@ def bigquery_client() -> Any:
     if not Path(PYTHON).is_file():
         pytest.skip(INSTALL)
     rest, grpc = free_port(), free_port()
+    folder = tempfile.TemporaryDirectory(prefix="wirebeam-bigquery-")
+    atexit.register(folder.cleanup)
     with tempfile.TemporaryFile() as log:
         server = subprocess.Popen(
-            [PYTHON, str(EMULATOR), str(rest), str(grpc)], stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            [PYTHON, str(EMULATOR), str(rest), str(grpc), folder.name], stdout=log, stderr=log, stdin=subprocess.DEVNULL
         )
         atexit.register(server.kill)
         wait_for(rest, server, log)
     os.environ["BIGQUERY_EMULATOR_HOST"] = f"http://127.0.0.1:{rest}"
-    return bigquery.Client(PROJECT, credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]  # as it comes
+    return bigquery.Client(PROJECT, credentials=AnonymousCredentials())
 
 
 def in_bigquery(folder: Path) -> str:

@@ -1,7 +1,6 @@
 """What is BigQuery's own: migrations and views against the emulator, and recorded answers for what that lacks."""
 
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -182,7 +181,7 @@ def _columns_of(name: str) -> list[str]:
 
 
 @pytest.fixture
-def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+def service(monkeypatch: pytest.MonkeyPatch) -> Service:
     library = pytest.importorskip("google.cloud.bigquery", reason=INSTALL)
     made = Service()
     monkeypatch.setattr(library, "Client", lambda *_args, **_more: made)
