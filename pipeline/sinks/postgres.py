@@ -8,14 +8,16 @@ Tables and views are made, and older tables get the columns that they lack, when
 version are refused. A row that PostgreSQL cannot hold (a NUL in a text) is refused; the others go in.
 """
 
+import dataclasses
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import msgspec
 import psycopg
 from psycopg import sql
-from psycopg.types.json import Jsonb
 
 from pipeline.formats import Dialect
 from pipeline.sinks.base import Batch, Refused, Row, SinkError, behind
@@ -155,7 +157,7 @@ def _in_bulk(connection: psycopg.Connection[Any], name: str, rows: Sequence[Row]
     fresh, refused = [], []
     for row in rows:
         values = _values(name, row.record, delivery)
-        if _holds_nul(values):
+        if _holds_nul(name, values):
             refused.append(Refused(row, "PostgreSQL holds no text with a NUL in it"))
         else:
             fresh.append(values)
@@ -196,38 +198,40 @@ def _one_by_one(
 
 
 def _values(name: str, record: object, delivery: Delivery) -> list[Any]:
-    plain = tables.plain(record) | tables.plain(delivery)
-    return [_value(column, plain[column.name]) for column in tables.columns(name)]
+    """What psycopg takes for each column: nested values as the text of their JSON."""
+    return [read(record) for read in _readers(name)] + [delivery.ingested_at, delivery.batch_id]
 
 
-def _value(column: Column, value: Any) -> Any:
-    kind = dialects.postgres_type(column)
-    if value is None:
-        return None
+@cache
+def _readers(name: str) -> tuple[Callable[[object], Any], ...]:
+    """For each column of a table's record what reads its value."""
+    in_record = {field.name for field in dataclasses.fields(tables.TABLES[name].record)}
+    return tuple(_reader(column) for column in tables.columns(name) if column.name in in_record)
+
+
+def _reader(column: Column) -> Callable[[object], Any]:
+    kind, read = dialects.postgres_type(column), attrgetter(column.name)
     if kind == "jsonb":
-        return Jsonb(value, dumps=_json)
-    return list(value) if kind == "text[]" else value
+        return lambda record: msgspec.json.encode(read(record)).decode()
+    if kind == "text[]":
+        return lambda record: [*map(str, read(record))]
+    if column.values:  # an enumeration
+        return lambda record: None if read(record) is None else str(read(record))
+    return read
 
 
-def _json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
+def _holds_nul(name: str, values: Iterable[Any]) -> bool:
+    return any(map(_has_nul, tables.columns(name), values))
 
 
-def _holds_nul(values: Iterable[Any]) -> bool:
-    return any("\0" in text for value in values for text in _texts(value))
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, Jsonb):
-        value = value.obj
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from _texts(inner)
-    elif isinstance(value, (list, tuple)):
-        for inner in value:
-            yield from _texts(inner)
+def _has_nul(column: Column, value: Any) -> bool:
+    if isinstance(value, list):
+        return "\0" in "".join(value)
+    if not isinstance(value, str):
+        return False
+    if dialects.postgres_type(column) == "jsonb":  # not one that only speaks of the escape
+        return "\\u0000" in value and "\\u0000" in value.replace("\\\\", "")
+    return "\0" in value
 
 
 def _lock(connection: psycopg.Connection[Any]) -> None:

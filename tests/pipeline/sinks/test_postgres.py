@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.sinks import open_sink, postgres
 from pipeline.sinks.base import Row, SinkError
-from schemas.records import SCHEMA_VERSION, Article
+from schemas.records import SCHEMA_VERSION, Article, Caption
 from tests.pipeline.sinks.test_sinks import batch, in_postgres, read_postgres, record, rows, write
 
 
@@ -33,6 +33,23 @@ def test_a_row_that_the_server_cannot_hold_is_refused_and_the_others_are_written
     assert "out of range" in refused.error
     sink.close()
     assert [row["capture_id"] for row in read_postgres(tmp_path, "articles")] == ["002", "004"]
+
+
+def test_a_nul_is_found_wherever_it_hides_and_not_where_it_is_only_spoken_of(tmp_path: Path) -> None:
+    def named(number: int, text: str, *, in_list: bool = False) -> Row:
+        caption = Caption(text="" if in_list else text)
+        return Row(
+            number,
+            "articles",
+            replace(article(number), captions=(caption,), tags=(text,) if in_list else (), body="\\u0000"),
+        )
+
+    sink = open_sink(in_postgres(tmp_path))
+    some = [named(1, "a\0b"), named(2, "a\\u0000b"), named(3, "a\\\\u0000b"), named(4, "a\0b", in_list=True)]
+    assert [each.row.seq for each in sink.write(batch(some))] == [1, 4]
+    sink.close()
+    found = {row["capture_id"]: row["captions"][0]["text"] for row in read_postgres(tmp_path, "articles")}
+    assert found == {"002": "a\\u0000b", "003": "a\\\\u0000b"}
 
 
 def test_tables_of_an_earlier_version_get_what_they_lack_and_of_a_later_one_are_refused(tmp_path: Path) -> None:
