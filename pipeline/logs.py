@@ -23,9 +23,11 @@ _DEPTH_LIMIT = 5  # of values within values, and of encodings within encodings
 _OURS = ("pipeline", "transforms", "schemas")
 _OUR_WORDS = frozenset({"entry_key"})  # no secret, though it is named like one
 
-# What Beam says to everybody at every start, on the root logger.
+# What Beam says to everybody at every start, on these loggers.
+_NOISY = frozenset({"root", "apache_beam.io.filesystems"})
 _NOISE = (
     "apitools not found",
+    "Failed to import",  # a cloud's file system that is not installed
     "TaggedOutput in return type must include type parameters",
     "This output type hint will be ignored",
 )
@@ -204,7 +206,7 @@ def _shortened(text: str) -> str:
 
 
 def _is_worth_a_line(record: logging.LogRecord) -> bool:
-    return record.name != "root" or not str(record.msg).startswith(_NOISE)
+    return record.name not in _NOISY or not str(record.msg).startswith(_NOISE)
 
 
 # ── lines ──────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -186,6 +186,7 @@ def test_our_events_and_those_of_libraries_go_the_same_way(form: LogForm, capsys
     logging.getLogger("aiohttp.client").info("too chatty")
     logging.getLogger("aiohttp.client").warning("refused %s", f"https://user:{SECRET}@host.example/")
     logging.getLogger().warning("apitools not found, and so on")
+    logging.getLogger("apache_beam.io.filesystems").warning("Failed to import %s; and so on", "ACloudFileSystem")
     warnings.warn("an old call", stacklevel=1)
     try:
         fail()
@@ -195,7 +196,7 @@ def test_our_events_and_those_of_libraries_go_the_same_way(form: LogForm, capsys
     printed = capsys.readouterr()
     assert printed.out == ""
     assert SECRET not in printed.err
-    assert [word in printed.err for word in ("too small", "too chatty", "apitools")] == [False] * 3
+    assert [word in printed.err for word in ("too small", "too chatty", "apitools", "ACloud")] == [False] * 4
     for word in ("sink_ready", "refused https://***@host.example/", "an old call", "ConnectionError", "died"):
         assert word in printed.err
 
