@@ -93,7 +93,10 @@ class State:
             raise StateError(f"{self.path}: {error}") from error
         if version != str(STATE_VERSION):
             self.close()
-            raise StateError(f"{self.path}: written by state version {version}, this program knows {STATE_VERSION}")
+            raise StateError(
+                f"{self.path}: written by state version {version}, this program knows {STATE_VERSION}; "
+                "`wirebeam rebuild-state --force` makes it anew from the warehouse"
+            )
         self.id = self._meta("id")
 
     def close(self) -> None:
