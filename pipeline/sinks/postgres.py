@@ -221,15 +221,21 @@ def _reader(column: Column) -> Callable[[object], Any]:
 
 
 def _holds_nul(name: str, values: Iterable[Any]) -> bool:
-    return any(map(_has_nul, tables.columns(name), values))
+    return any(map(_has_nul, _are_json(name), values))
 
 
-def _has_nul(column: Column, value: Any) -> bool:
+@cache
+def _are_json(name: str) -> tuple[bool, ...]:
+    """For each column of a table whether it is jsonb."""
+    return tuple(dialects.postgres_type(column) == "jsonb" for column in tables.columns(name))
+
+
+def _has_nul(is_json: bool, value: Any) -> bool:  # noqa: FBT001  # mapped over columns
     if isinstance(value, list):
         return "\0" in "".join(value)
     if not isinstance(value, str):
         return False
-    if dialects.postgres_type(column) == "jsonb":  # not one that only speaks of the escape
+    if is_json:  # not one that only speaks of the escape
         return "\\u0000" in value and "\\u0000" in value.replace("\\\\", "")
     return "\0" in value
 
