@@ -18,10 +18,12 @@ BOXES_LIMIT = 20  # on a page
 PART_LENGTH = 40  # characters from which on a paragraph that a box repeats is a part of it, and no chance
 
 # A box that says in its class or id what it is for. Words of the languages that notices are read in.
-_NAMED = re.compile(
-    r"correct|clarif|corrig|errat|retract|withdraw|editor.{0,2}s?.?note|korrekt|richtigstell|berichtig|rectif|rettific"
-    r"|correcao|errore",
-    re.IGNORECASE,
+_is_named = markup.naming(
+    re.compile(
+        r"correct|clarif|corrig|errat|retract|withdraw|editor.{0,2}s?.?note|korrekt|richtigstell|berichtig|rectif|rettific"
+        r"|correcao|errore",
+        re.IGNORECASE,
+    )
 )
 _BOXES = ("aside", "footer", "div", "section", "p", "small")
 _TEXT = {"article", "main"}
@@ -42,8 +44,10 @@ def with_notices(body: Sequence[str], boxes: Sequence[str]) -> list[str]:
     """
     whole = list(body)
     for box in boxes:
+        if not notices.find("", box):
+            continue
         said = folded(box)
-        if said in folded(" ".join(whole)) or not notices.find("", box):
+        if said in folded(" ".join(whole)):
             continue
         parts = [at for at, line in enumerate(whole) if len(line) >= PART_LENGTH and folded(line) in said]
         place = parts[0] if parts else len(whole)
@@ -57,5 +61,5 @@ def _boxes(tree: html.HtmlElement) -> Iterator[html.HtmlElement]:
         if element.tag in _BESIDE:
             if any(above.tag in _TEXT for above in element.iterancestors()):
                 yield element
-        elif _NAMED.search(f"{element.get('class', '')} {element.get('id', '')}"):
+        elif _is_named(element.get("class", "")) or _is_named(element.get("id", "")):
             yield element

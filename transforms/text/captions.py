@@ -52,8 +52,10 @@ _CREDIT_LINE = re.compile(
     rf"(?:\s(?i:images?|photos?|via|news agency)){{0,4}}(?:\s{_AGENCIES}(?:\s(?i:images?|photos?))?)?)[\])]?\.?"
 )
 
-_CAPTION = re.compile(r"(?<![a-z])caption|(?:image|photo|picture|figure|media|bild|foto)caption", re.IGNORECASE)
-_CREDIT = re.compile(r"credit|photographer", re.IGNORECASE)
+_is_caption = markup.naming(
+    re.compile(r"(?<![a-z])caption|(?:image|photo|picture|figure|media|bild|foto)caption", re.IGNORECASE)
+)
+_is_credit = markup.naming(re.compile(r"credit|photographer", re.IGNORECASE))
 _TAGS = ("figcaption", "p", "div", "span", "small", "dd", "em", "cite", "li")
 _BOXES = frozenset({"div", "span", "p", "figure", "section"})
 _ELSEWHERE = frozenset({"nav", "footer", "aside", "a"})
@@ -170,9 +172,9 @@ def _marked(tree: html.HtmlElement) -> tuple[list[html.HtmlElement], list[html.H
     captioned, signing = [], []
     for element in tree.iter(*_TAGS):
         name, itemprop = element.get("class", ""), element.get("itemprop")
-        if itemprop == "caption" or element.tag == "figcaption" or (name and _CAPTION.search(name)):
+        if itemprop == "caption" or element.tag == "figcaption" or _is_caption(name):
             captioned.append(element)
-        if itemprop == "copyrightHolder" or (name and _CREDIT.search(name)):
+        if itemprop == "copyrightHolder" or _is_credit(name):
             signing.append(element)
     return captioned, signing
 

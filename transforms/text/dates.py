@@ -19,6 +19,7 @@ _MONTHS = {
     "out": 10, "ott": 10, "nov": 11, "dec": 12, "déc": 12, "dez": 12, "dic": 12, "des": 12,
 }  # fmt: skip
 
+_FIGURE = re.compile(r"\d")
 _ISO = re.compile(
     r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})"
     r"(?:[T\s]\s?(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2})(?:[.,]\d{1,9})?)?"
@@ -86,7 +87,8 @@ def in_url(url: str, timezone: str | None = None) -> Moment | None:
 
 def is_date_line(line: str) -> bool:
     """Whether `line` is nothing but a date, a time and the few words around them ("Updated: 4 May 2021, 9:05 am")."""
-    if len(line) > 100 or "@" in line:  # a quoted tweet ends with its author's handle and a date
+    # A quoted tweet ends with its author's handle and a date.
+    if len(line) > 100 or "@" in line or not _FIGURE.search(line):
         return False
     rest = line
     for pattern in (_ISO, _CJK, _MONTH_FIRST, _DAY_FIRST, _DOTTED, _SLASHED):

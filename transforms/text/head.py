@@ -7,7 +7,7 @@ recorded pages (benchmarks/extraction.py prints title, author and day against la
 import itertools
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import unescape
 from typing import Any
@@ -68,11 +68,11 @@ _HEADINGS = etree.XPath("//h1[not(ancestor::nav or ancestor::footer or ancestor:
 _TIMES = etree.XPath("//time[@datetime][not(ancestor::aside or ancestor::footer or ancestor::nav)]")
 _MARKED_TIMES = etree.XPath("descendant::*[@itemprop = 'datePublished']")
 _BYLINE_TAGS = ("a", "span", "div", "p", "address", "li", "cite", "strong")
-_BYLINE = re.compile(r"byline|Byline|author|Author")
+_is_byline = markup.naming(re.compile(r"byline|Byline|author|Author"))
 _AFTER = etree.XPath("following::text()[not(parent::script or parent::style)][normalize-space()][position() <= 25]")
 _BEFORE = etree.XPath("preceding::text()[not(parent::script or parent::style)][normalize-space()][position() <= 6]")
 _DATE_TAGS = ("span", "div", "p", "li", "small")
-_DATE = re.compile(r"date|Date|published|time|posted")
+_is_date = markup.naming(re.compile(r"date|Date|published|time|posted"))
 _ELSEWHERE = frozenset({"aside", "footer", "nav"})
 
 
@@ -437,7 +437,7 @@ def _meta_authors(meta: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
 
 def _printed_authors(tree: html.HtmlElement, near: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
     """The byline as printed, and the names in it: what is marked up as one, else a line near the headline."""
-    for element in itertools.islice(_marked(tree, _BYLINE_TAGS, _BYLINE, "author"), 20):
+    for element in itertools.islice(_marked(tree, _BYLINE_TAGS, _is_byline, "author"), 20):
         text = markup.words(element)
         if not 3 <= len(text) <= 120 or dates.is_date_line(text):
             continue
@@ -461,11 +461,11 @@ def _names_beside_date(near: Sequence[str]) -> tuple[str, ...]:
 
 
 def _marked(
-    tree: html.HtmlElement, tags: Sequence[str], name: re.Pattern[str], role: str | None = None
+    tree: html.HtmlElement, tags: Sequence[str], is_named: Callable[[str], bool], role: str | None = None
 ) -> Iterator[html.HtmlElement]:
-    """The elements whose class says `name`, or whose rel or itemprop is `role`, outside of other stories' boxes."""
+    """The elements whose class `is_named`, or whose rel or itemprop is `role`, outside of other stories' boxes."""
     for element in tree.iter(*tags):
-        is_marked = name.search(element.get("class", "")) or (
+        is_marked = is_named(element.get("class", "")) or (
             role and role in (element.get("rel"), element.get("itemprop"))
         )
         if is_marked and not any(
@@ -540,5 +540,5 @@ def _modified(
 
 def _date_lines(tree: html.HtmlElement, near: Sequence[str]) -> Iterator[str]:
     """Lines that are nothing but a date: those marked up as one, then those by the headline."""
-    marked = (markup.words(element) for element in itertools.islice(_marked(tree, _DATE_TAGS, _DATE), 20))
+    marked = (markup.words(element) for element in itertools.islice(_marked(tree, _DATE_TAGS, _is_date), 20))
     return (text for text in (*marked, *near) if dates.is_date_line(text))

@@ -1,4 +1,8 @@
-"""From a tree to paragraphs: of a whole page by trafilatura, of a fragment that is all text by its block elements."""
+"""From a tree to paragraphs.
+
+Of a page that keeps them together by `transforms.text.container`, of any other by trafilatura, of a fragment that is
+all text by its block elements.
+"""
 
 import logging
 from html import unescape
@@ -6,7 +10,7 @@ from html import unescape
 from lxml import etree, html
 from trafilatura import bare_extraction
 
-from transforms.text import markup
+from transforms.text import container, markup
 
 # Swept on labelled pages: any SHORT from 3,000 and any MUCH_MORE from 1.5 to 3 give the same F1 to within 0.001,
 # 0.004 above none at all; no second look at more than a sixth of the page was ever taken.
@@ -19,11 +23,6 @@ MOST = 0.8  # of the prose of the page
 PROSE = 1_500  # characters
 PART_LIMIT = 20  # parts of a page that are measured
 
-_BLOCKS = frozenset({
-    "address", "article", "aside", "blockquote", "body", "br", "center", "dd", "details", "div", "dl", "dt", "fieldset",
-    "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html", "li", "main",
-    "nav", "ol", "p", "pre", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul",
-})  # fmt: skip
 _INLINE = ("b", "i", "em", "u", "strong", "font", "small", "img", "picture", "cite", "abbr", "mark")
 _HOLLOW = ("div", "span", "a", "li", "ul", "section", "figure", "label", "input", "form", "time", "p", "header")
 _PARTS = etree.XPath("descendant::*[self::article or self::main or @itemprop = 'articleBody' or @role = 'main']")
@@ -33,7 +32,7 @@ logging.getLogger("trafilatura").setLevel(logging.CRITICAL)
 
 
 def of_page(tree: html.HtmlElement) -> list[str]:
-    """The main text of a page, boilerplate that trafilatura knows taken out; empty if it finds none.
+    """The main text of a page, most boilerplate taken out; empty if there is none.
 
     Of `tree`, what does not matter to the text is taken out in place.
 
@@ -43,6 +42,8 @@ def of_page(tree: html.HtmlElement) -> list[str]:
     """
     etree.strip_elements(tree, "head", with_tail=False)
     etree.strip_tags(tree, *_INLINE)
+    if together := container.read(tree):
+        return together
     _narrow(tree)
     _drop_empty(tree)
     lines = _extracted(tree, is_first=True)
@@ -58,15 +59,15 @@ def of_fragment(tree: html.HtmlElement) -> list[str]:
     """All text of `tree`, a paragraph per block element and per line break."""
     pieces: list[str] = []
     for event, element in etree.iterwalk(tree, events=("start", "end")):
-        if element.tag in _BLOCKS:
+        if element.tag in markup.BLOCKS:
             pieces.append("\n")
-        pieces.append(_folded(element.text if event == "start" else element.tail))
-    return _lines("".join(pieces))
+        pieces.append(markup.spaced(element.text if event == "start" else element.tail))
+    return markup.lines("".join(pieces))
 
 
 def of_text(text: str) -> list[str]:
     """The lines of plain text that are not empty."""
-    return _lines(text)
+    return markup.lines(text)
 
 
 def of_either(text: str) -> list[str]:
@@ -116,16 +117,4 @@ def _extracted(tree: html.HtmlElement, *, is_first: bool) -> list[str]:
     except Exception:  # noqa: BLE001  # whatever a hostile tree does to the library: there is no text
         return []
     text = getattr(document, "text", None)  # None, or the library's own untyped document
-    return _lines(text) if isinstance(text, str) else []
-
-
-def _folded(text: str | None) -> str:
-    if not text:
-        return ""
-    folded = " ".join(text.split())
-    return f"{' ' * text[:1].isspace()}{folded}{' ' * (text[-1:].isspace() and bool(folded))}"
-
-
-def _lines(text: str) -> list[str]:
-    lines = map(markup.visible, text.splitlines())
-    return [line for line in lines if any(character.isalnum() for character in line)]
+    return markup.lines(text) if isinstance(text, str) else []
