@@ -11,14 +11,15 @@ from typing import Any
 import apache_beam as beam
 import pytest
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
-from apache_beam.testing.util import assert_that
+from apache_beam.testing.util import assert_that, equal_to
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html
 
 from schemas.enums import MentionField, Origin, OutcomeKind, Reason, Stage
-from schemas.records import Article, Caption, Capture
+from schemas.records import Article, Caption, Capture, DeadLetter, Outcome
 from transforms.names.tagger import NAME, VERSION, Tagger, load_tagger
+from transforms.pool import Pool, TaskFailed
 from transforms.shared import Shared
 from transforms.tag import TagEntities, tag
 
@@ -79,44 +80,98 @@ class BrokenTagger(Tagger):
         raise ZeroDivisionError
 
 
+class InlineTask:
+    cpu_s = 0.0
+
+    def __init__(self, result: Any) -> None:
+        self._result = result
+
+    def result(self) -> Any:
+        return self._result
+
+
+class InlinePool:
+    """Does the work at once, in the test's own process; an article with the title "Hang" takes too long."""
+
+    def submit(self, function: Any, tagger: Shared[Tagger], texts: Any, *, timeout_s: float) -> InlineTask:
+        if texts.title == "Hang":
+            return InlineTask(TaskFailed(Reason.CPU_LIMIT, f"took longer than {timeout_s:g} s"))
+        return InlineTask(function(tagger, texts))
+
+
+def inline_pool() -> InlinePool:
+    return InlinePool()
+
+
+INLINE: Shared[Any] = Shared(inline_pool)
+POOL = Shared(Pool, (1,))
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Shared[Pool]]:
+    yield POOL
+    POOL.get().close()
+    POOL.forget()
+
+
 def clock() -> dt.datetime:
     return NOW
 
 
-def _is_tagged(captures: list[Capture]) -> None:
-    assert [one.article.entities[0].name for one in captures] == ["Lima"]
+def captures_of(*titles: str) -> beam.Create:
+    captures = [dataclasses.replace(capture(article(title)), entry_id=title) for title in titles]
+    return beam.Create(captures).with_output_types(Capture)
 
 
-def _is_empty(records: list[Any]) -> None:
-    assert records == []
+def flat(record: Capture | Outcome | DeadLetter) -> tuple[Any, ...]:
+    if isinstance(record, Capture):
+        return record.entry_id, [entity.name for entity in record.article.entities], record.article.tagger_version
+    if isinstance(record, Outcome):
+        return record.entry_id, record.stage, record.outcome, record.reason, record.is_terminal
+    return record.entry_id, record.stage, record.reason, record.error
 
 
-def _is_bug(records: list[Any]) -> None:
-    [record] = records
-    assert (record.stage, record.reason, record.entry_id) == (Stage.TAG, Reason.BUG, "e")
+def _has_names(captures: list[tuple[Any, ...]]) -> None:
+    assert captures == [("Talks in Lima", ["Lima"], VERSION), ("Rain", [], VERSION), ("In Cairo", ["Cairo"], VERSION)]
 
 
-def test_the_stage_tags_captures() -> None:
+def test_the_stage_tags_captures_in_their_order() -> None:
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        made = pipeline | beam.Create([capture(article("Talks in Lima"))]).with_output_types(Capture)
-        tagged = made | TagEntities(clock=clock)
-        assert_that(tagged.captures, _is_tagged, label="Captures")
-        assert_that(tagged.outcomes, _is_empty, label="Outcomes")
-        assert_that(tagged.dead_letters, _is_empty, label="Dead")
+        made = pipeline | captures_of("Talks in Lima", "Rain", "In Cairo")
+        tagged = made | TagEntities(INLINE, clock=clock)
+        assert_that(tagged.captures | "Flat" >> beam.Map(flat), _has_names, label="Captures")
+        assert_that(tagged.outcomes, equal_to([]), label="Outcomes")
+        assert_that(tagged.dead_letters, equal_to([]), label="Dead")
 
 
-def test_a_failure_costs_its_capture_only_and_is_accounted_for() -> None:
+def test_one_that_takes_too_long_costs_itself_only() -> None:
     with beam.Pipeline(runner=FnApiRunner()) as pipeline:
-        made = pipeline | beam.Create([capture(article("Talks in Lima"))]).with_output_types(Capture)
-        tagged = made | TagEntities(Shared(BrokenTagger), clock)
-        assert_that(tagged.captures, _is_empty, label="Captures")
-        assert_that(tagged.outcomes, _is_dead, label="Outcomes")
-        assert_that(tagged.dead_letters, _is_bug, label="Dead")
+        tagged = pipeline | captures_of("Hang", "In Lima") | TagEntities(INLINE, timeout_s=5, clock=clock)
+        captures, ended, letters = (tagged[name] | f"Flat {name}" >> beam.Map(flat) for name in TAGS)
+        assert_that(captures, equal_to([("In Lima", ["Lima"], VERSION)]), label="Captures")
+        failed = ("Hang", Stage.TAG, OutcomeKind.DEAD, Reason.CPU_LIMIT, True)
+        assert_that(ended, equal_to([failed]), label="Outcomes")
+        letter = ("Hang", Stage.TAG, Reason.CPU_LIMIT, "took longer than 5 s")
+        assert_that(letters, equal_to([letter]), label="Dead")
 
 
-def _is_dead(records: list[Any]) -> None:
-    _is_bug(records)
-    assert records[0].outcome is OutcomeKind.DEAD
+def test_a_bug_in_a_worker_is_accounted_for(pool: Shared[Pool]) -> None:
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        tagged = pipeline | captures_of("In Lima") | TagEntities(pool, Shared(BrokenTagger), clock=clock)
+        captures, ended, letters = (tagged[name] | f"Flat {name}" >> beam.Map(flat) for name in TAGS)
+        assert_that(captures, equal_to([]), label="Captures")
+        assert_that(ended, equal_to([("In Lima", Stage.TAG, OutcomeKind.DEAD, Reason.BUG, True)]), label="Outcomes")
+        assert_that(letters, equal_to([("In Lima", Stage.TAG, Reason.BUG, "ZeroDivisionError: ")]), label="Dead")
+
+
+def test_workers_have_the_tagger(pool: Shared[Pool]) -> None:
+    with beam.Pipeline(runner=FnApiRunner()) as pipeline:
+        tagged = pipeline | captures_of("Talks in Lima") | TagEntities(pool, clock=clock)
+        captures = tagged.captures | "Flat" >> beam.Map(flat)
+        assert_that(captures, equal_to([("Talks in Lima", ["Lima"], VERSION)]), label="Captures")
+
+
+TAGS = ("captures", "outcomes", "dead_letters")
 
 
 # ── whole articles ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -43,7 +43,7 @@ class Gazetteer:
     """Look-up tables; all but `common_words` are case-sensitive."""
 
     names: dict[str, Name]  # by form, its words joined by one space
-    longest: dict[str, int]  # the most words of a form that begins with this word
+    longest: dict[str, int]  # the most words of a form that begins with this word, or with this word's possessive
     given_names: frozenset[str]
     surnames: frozenset[str]
     common_words: frozenset[str]
@@ -72,7 +72,8 @@ def load() -> Gazetteer:
     longest: dict[str, int] = {}
     for form in names:
         words = form.split(" ")
-        longest[words[0]] = max(longest.get(words[0], 0), len(words))
+        for first in {words[0], words[0].removesuffix("'s")}:
+            longest[first] = max(longest.get(first, 0), len(words))
     given = {word for line in _lines("given_names.txt") for word in line.split()}
     return Gazetteer(
         names=names,

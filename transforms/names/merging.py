@@ -71,8 +71,9 @@ def merge(found: Sequence[Found], texts: Mapping[MentionField, str]) -> list[Mer
 
 def fold(name: str) -> str:
     """`name` for comparing: without case, accents, article and company suffix, in one spelling."""
-    decomposed = unicodedata.normalize("NFKD", british_spelling(name))
-    plain = "".join(char for char in decomposed if not unicodedata.combining(char))
+    plain = british_spelling(name)
+    if not plain.isascii():
+        plain = "".join(char for char in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(char))
     return " ".join(_COMPANY_SUFFIX.sub("", plain.removeprefix("The ")).replace(".", "").casefold().split())
 
 

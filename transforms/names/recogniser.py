@@ -3,7 +3,6 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 
 from schemas.enums import EntityType
 from transforms.names.gazetteer import Gazetteer
@@ -57,7 +56,7 @@ class _Evidence:
             self._spans.setdefault(words.casefold(), span)
         for words, span in spans:
             for part in _short_forms(words, span.kind, common_words):
-                self._spans.setdefault(part.casefold(), replace(span, name=None))
+                self._spans.setdefault(part.casefold(), Span(span.start, span.end, span.kind))
         votes: dict[str, Counter[EntityType]] = defaultdict(Counter)
         for reading in readings:
             for guess in reading.guesses:
@@ -80,7 +79,7 @@ class _Evidence:
     def _settled(self, words: str, guess: Guess) -> Span | None:
         known = self._spans.get(words)
         if known is not None:
-            return replace(known, start=guess.start, end=guess.end)
+            return Span(guess.start, guess.end, known.kind, known.name)
         is_doubted = guess.is_weak and self._is_long and self._times[words] < SOME
         kind = self._likeliest.get(words) if guess.kind and not is_doubted else None
         return None if kind is None else Span(guess.start, guess.end, kind, guess.name)

@@ -26,23 +26,24 @@ class Case(Enum):
     UPPER = "upper"  # ALL ARE
 
 
-@dataclass(slots=True)
-class Token:
-    """A word or a mark of punctuation."""
-
-    text: str
-    start: int
-    end: int
-    is_first: bool  # of a sentence: its capital says nothing
-    is_glued: bool  # no white space before it
-    is_possessive: bool = False  # an 's followed; it is not part of the text
-
-
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Line:
-    """A paragraph, or whatever stands between line breaks."""
+    """A paragraph, or whatever stands between line breaks, as its tokens: words and marks of punctuation.
 
-    tokens: list[Token]
+    Lists, each with one value for each token, since an object for each would cost more than finding it.
+
+    Attributes:
+        texts: the tokens.
+        starts: their first code points.
+        firsts: whether one begins a sentence: its capital says nothing.
+        possessives: whether an 's followed, which is no part of the token.
+        case: what capitals mean.
+    """
+
+    texts: list[str]
+    starts: list[int]
+    firsts: list[bool]
+    possessives: list[bool]
     case: Case
 
 
@@ -50,49 +51,61 @@ def lines(text: str) -> Iterator[Line]:
     """The non-empty lines of `text`; offsets are code points of `text`."""
     start = 0
     for content in text.split("\n"):
-        tokens = _tokens(content, start)
-        if tokens:
-            yield Line(tokens, _case(tokens))
+        line = _line(content, start)
+        if line.texts:
+            yield line
         start += len(content) + 1
 
 
-def _tokens(content: str, offset: int) -> list[Token]:
-    tokens: list[Token] = []
-    is_first = True
-    for match in _TOKEN.finditer(content):
-        word = match.group()
-        start, end = match.start() + offset, match.end() + offset
-        is_glued = bool(tokens) and tokens[-1].end == start
-        if word == "." and is_glued and _is_abbreviation(tokens[-1].text):
-            tokens[-1].text += "."
-            tokens[-1].end = end
-            continue
-        if word in ("s", "S") and is_glued and len(tokens) > 1 and tokens[-1].text in _APOSTROPHES:
+def _line(content: str, offset: int) -> Line:
+    matches = list(_TOKEN.finditer(content))
+    texts = [match[0] for match in matches]
+    starts = [match.start() + offset for match in matches]
+    firsts = [False] * len(texts)
+    possessives = [False] * len(texts)
+    joined: list[int] = []  # tokens that turn out to be parts of others
+    last = -1  # the token before, of those that are no parts
+    opening = 0  # the token that begins a sentence if it is a word, or -1
+    for i in [i for i, text in enumerate(texts) if not text.isalpha()]:  # the few that are not just a word
+        if 0 <= opening < i:
+            firsts[opening] = True
+        text, is_first = texts[i], opening == i
+        if joined[-1:] != [i - 1]:
+            last = i - 1
+        opening = -1
+        if text[0].isalnum():
+            firsts[i] = is_first
+            possessives[i] = len(text) > 2 and text[-1] in "sS" and text[-2] in _APOSTROPHES
+            texts[i] = text[:-2] if possessives[i] else text
+        elif text == "." and i and starts[last] + len(texts[last]) == starts[i] and _is_abbreviation(texts[last]):
+            texts[last] += "."
+            joined.append(i)
+        elif text in _APOSTROPHES and i and texts[i + 1 : i + 2] in (["s"], ["S"]) and starts[i + 1] == starts[i] + 1:
             # "Italy 's", as some texts are spaced
-            tokens.pop()
-            tokens[-1].is_possessive = True
-            continue
-        token = Token(word, start, end, is_first=is_first and word[0].isalnum(), is_glued=is_glued)
-        if len(word) > 2 and word[-1] in "sS" and word[-2] in _APOSTROPHES:
-            token.text, token.end, token.is_possessive = word[:-2], end - 2, True
-        tokens.append(token)
-        is_first = word in _ENDS or word in _QUOTES_AND_BULLETS or (is_first and not word[0].isalnum())
-    return tokens
+            possessives[last] = True
+            joined += (i, i + 1)
+            opening = i + 2 if is_first else -1
+        elif is_first or text in _ENDS or text in _QUOTES_AND_BULLETS:
+            opening = i + 1
+    if 0 <= opening < len(texts):
+        firsts[opening] = True
+    for i in reversed(joined):
+        del texts[i], starts[i], firsts[i], possessives[i]
+    return Line(texts, starts, firsts, possessives, _case(texts))
 
 
 def _is_abbreviation(word: str) -> bool:
     return word in _ABBREVIATED or _DOTTED.fullmatch(word) is not None
 
 
-def _case(tokens: list[Token]) -> Case:
-    words = [token for token in tokens if token.text[0].isalpha()]
-    letters = "".join(token.text for token in words)
-    if len(words) > 2 and sum(map(str.isupper, letters)) > 0.8 * len(letters):
+def _case(texts: list[str]) -> Case:
+    words = [text for text in texts if text[0].isalpha()]
+    capitals = sum(map(str.isupper, "".join(word for word in words if not word.islower())))
+    if len(words) > 2 and capitals > 0.8 * len("".join(words)):
         return Case.UPPER
     # A headline: at least four words, none of more than three letters in lower case but for one in ten.
-    long = [token for token in words if len(token.text) > 3]
-    lower = sum(token.text[0].islower() for token in long)
-    ends = tokens[-1].text in _ENDS
-    if len(words) >= 4 and len(long) >= 3 and not ends and lower * 10 <= len(long):
-        return Case.TITLE
+    if len(words) >= 4 and texts[-1] not in _ENDS:
+        long = [word for word in words if len(word) > 3]
+        if len(long) >= 3 and sum(word[0].islower() for word in long) * 10 <= len(long):
+            return Case.TITLE
     return Case.NORMAL
