@@ -6,6 +6,7 @@
   outbox; its id and its addresses are noted in table `suppressed`, so that identify never lets it in again. The file is
   then written anew, since deleted rows leave their bytes behind, and its write-ahead log is emptied.
 - Iceberg warehouses and folders of the jsonl and the parquet sink that were delivered to: see `pipeline.sinks.erasure`.
+- Raw archives that runs of this data directory have kept pages in: their files are written anew without its pages.
 
 What was judged and decided of it stays, without text: revisions, links and outcomes go on saying that there was an
 article, what it was a copy of, and that it was killed. Other sinks cannot be reached; they are named.
@@ -23,10 +24,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline import alias_store, copy_store
+from pipeline import alias_store, copy_store, raw_folders
 from pipeline.data_directory import RunnerLock, warehouse_of
 from pipeline.ledger import Ledger
 from pipeline.named import find_named
+from pipeline.raw_archive import erase_pages, files_in_use
 from pipeline.sinks.base import SinkError
 from pipeline.sinks.compact import is_warehouse
 from pipeline.sinks.erasure import COLUMNS, GOES, Erased, Erasure, IcebergEraser, erase_files
@@ -61,6 +63,8 @@ class Plan:
         keys: what is never taken in again: its id, and the keys of its addresses.
         warehouses: Iceberg warehouses that hold it, or may.
         folders: of the jsonl and the parquet sink.
+        raw_refs: what its rows call its raw pages by.
+        archives: folders of raw archives.
         out_of_reach: what else may hold it, and is left to the person who asks.
     """
 
@@ -71,6 +75,8 @@ class Plan:
     keys: frozenset[str]
     warehouses: tuple[Path, ...]
     folders: tuple[Path, ...]
+    raw_refs: frozenset[str]
+    archives: tuple[Path, ...]
     out_of_reach: tuple[str, ...]
 
 
@@ -81,13 +87,14 @@ class Purged:
     places: dict[str, Erased]
 
 
-def plan(folder: Path, query: str, now: dt.datetime) -> Plan:
+def plan(folder: Path, query: str, now: dt.datetime, *, raw: Path | None = None) -> Plan:
     """Find what `query` names, and where it is held.
 
     Args:
         folder: the data directory.
         query: any address of the article, or an id (its own, or of a capture or an entry) or its first digits.
         now: the time.
+        raw: a raw archive, beside those that runs have noted in the state.
 
     Raises:
         LedgerError: there is nothing to read.
@@ -102,6 +109,8 @@ def plan(folder: Path, query: str, now: dt.datetime) -> Plan:
             raise PurgeError(f"{query}: names several; purge each by its id: {found}")
         found_articles, entries, outcomes = _rows(ledger, named.article_ids, named.entry_ids)
         warehouses, folders, out_of_reach = _places(folder, ledger)
+        raw_refs = {row.raw_ref for row in found_articles if row.raw_ref}
+        archives, lost = _archives(ledger, raw, is_needed=bool(raw_refs))
         pages = {*(row.url for row in found_articles), *(row.canonical_url for row in found_articles)}
         asked = {*(row.url for row in outcomes if row.url), *(entry.url for entry in entries if entry.url)}
         addresses = {url for url in pages | asked if not urls.is_home(url)}
@@ -117,7 +126,9 @@ def plan(folder: Path, query: str, now: dt.datetime) -> Plan:
         keys=article_ids | {address_key(url) for url in addresses},
         warehouses=warehouses,
         folders=folders,
-        out_of_reach=out_of_reach,
+        raw_refs=frozenset(raw_refs),
+        archives=archives,
+        out_of_reach=out_of_reach + lost,
     )
 
 
@@ -131,14 +142,16 @@ def purge(folder: Path, planned: Plan, now: dt.datetime) -> Purged:
 
     Raises:
         DataDirectoryError: a run is going on. Nothing has been changed.
-        SinkError: a maintenance is going on, or a table has branches or tags: nothing has been changed. Or a file
-            cannot be written: a part is done.
+        SinkError: a maintenance is going on, a table has branches or tags, or pages are being kept: nothing has been
+            changed. Or a file cannot be written: a part is done.
         StateError: state.db cannot be used.
     """
     lock = RunnerLock(folder)
     places = {}
     with ExitStack() as opened:
         opened.callback(lock.release)
+        if in_use := [path for archive in planned.archives for path in files_in_use(archive)]:
+            raise SinkError(f"{in_use[0]}: pages are just being kept there")
         erasers = [opened.enter_context(IcebergEraser(warehouse)) for warehouse in planned.warehouses]
         State(folder).close()  # makes the file if there is only a warehouse
         places[str(folder / FILE_NAME)] = _purge_state(folder / FILE_NAME, planned, now)
@@ -147,6 +160,8 @@ def purge(folder: Path, planned: Plan, now: dt.datetime) -> Purged:
                 places[f"iceberg:{warehouse}"] = eraser.erase(planned.erasure)
             for files in planned.folders:
                 places[str(files)] = erase_files(files, planned.erasure)
+            for archive in planned.archives:
+                places[f"raw:{archive}"] = erase_pages(archive, planned.erasure, planned.keys, planned.raw_refs)
         except OSError as error:
             raise SinkError(f"{error}; a part of it is purged, purge again to finish it") from error
     return Purged(places=places)
@@ -223,6 +238,16 @@ def _places(folder: Path, ledger: Ledger) -> tuple[tuple[Path, ...], tuple[Path,
         else:
             out_of_reach.append(f"{uri}: not found from here")
     return tuple(warehouses.values()), tuple(folders.values()), tuple(out_of_reach)
+
+
+def _archives(ledger: Ledger, given: Path | None, *, is_needed: bool) -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Raw archives, and those that are not where they were noted; if one is needed and none is known, that."""
+    noted = {*(raw_folders.noted(ledger.state) if ledger.state else {}), *((given.resolve(),) if given else ())}
+    found = tuple(sorted(path for path in noted if path.is_dir()))
+    lost = tuple(f"raw:{path}: not found from here" for path in sorted(noted.difference(found)))
+    if is_needed and not noted:
+        lost = ("raw pages, in an archive that is not known here: name it by --raw",)
+    return found, lost
 
 
 def _local(kind: str, where: str) -> Path | None:

@@ -12,8 +12,8 @@ finished by the bundle's deadline goes on: its entry is deferred and finds it ne
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import apache_beam as beam
 from apache_beam.pvalue import TaggedOutput
@@ -101,6 +101,16 @@ def sight_of(entry: Entry, answer: Response | Failure) -> Sight | None:
     return Sight(article_id=entry.article_id, observed_at=answer.observed_at, availability=availability)
 
 
+class PageArchive(Protocol):
+    """Where pages are kept as they came. Neither method raises for what a disk does."""
+
+    def keep(self, entry: Entry, response: Response) -> str | None:
+        """Keep a page; its reference, for `Page.raw_ref`, or None if it is not kept."""
+
+    def sync(self) -> None:
+        """Return when what was kept has reached the disk, or cannot."""
+
+
 @dataclass
 class FetchPages(beam.PTransform):
     """`request_for`, a download, and `page_of`, over a PCollection of `Entry`.
@@ -116,6 +126,7 @@ class FetchPages(beam.PTransform):
         max_pages: entries that one bundle takes; the others are deferred before anything is asked for.
         max_bytes: of bodies that one bundle takes; what is finished beyond that is kept for the next one.
         policy: how often a page is asked for.
+        archive: where the pages of the web are kept, before they are emitted; None for nowhere.
         clock: the time of outcomes.
     """
 
@@ -124,6 +135,7 @@ class FetchPages(beam.PTransform):
     max_pages: int
     max_bytes: int = MAX_TAKEN_BYTES
     policy: Policy = SINGLE_RUN
+    archive: Shared[PageArchive] | None = None
     clock: Clock = utc_now
 
     def expand(self, entries: beam.PCollection[Entry]) -> Any:
@@ -195,10 +207,12 @@ class _FetchPages(beam.DoFn):
         self._max_pages = settings.max_pages
         self._max_bytes = settings.max_bytes
         self._policy = settings.policy
+        self._shared_archive = settings.archive
         self._clock = settings.clock
 
     def setup(self) -> None:
         self._downloads = self._shared.get()
+        self._archive = self._shared_archive.get() if self._shared_archive else None
 
     def start_bundle(self) -> None:
         self._taken: list[_Taken] = []
@@ -226,6 +240,8 @@ class _FetchPages(beam.DoFn):
                     yield TaggedOutput(output.tag, WindowedValue(output.value, one.timestamp, (GlobalWindow(),)))
                 else:
                     yield WindowedValue(output, one.timestamp, (GlobalWindow(),))
+        if self._archive:
+            self._archive.sync()
 
     def _outputs(self, entry: Entry, answer: Response | Failure | None) -> Iterator[Page | TaggedOutput]:
         if answer is None:
@@ -233,6 +249,8 @@ class _FetchPages(beam.DoFn):
             return
         try:
             page, sight = page_of(entry, answer), sight_of(entry, answer)
+            if self._archive and isinstance(page, Page) and isinstance(answer, Response) and page.source is Source.WEB:
+                page = replace(page, raw_ref=self._archive.keep(entry, answer))
         except Exception as error:  # noqa: BLE001  # as above
             yield from self._bug(entry, error)
             return

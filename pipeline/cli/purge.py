@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 def purge(
     query: Annotated[str, typer.Argument(metavar="ID|URL", help="The article's id, or any of its addresses.")],
     data: Annotated[Path, typer.Option(help="The data directory.")] = Path("wirebeam-data"),
+    raw: Annotated[Path | None, typer.Option(help="A raw archive, if it is not where the runs here kept it.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Delete an article's text from state and sinks, and never take it in again. No run may be going on.
@@ -29,7 +30,7 @@ def purge(
     from transforms.outcomes import utc_now
 
     try:
-        planned = plan(data, query, utc_now())
+        planned = plan(data, query, utc_now(), raw=raw)
     except LedgerError as error:
         fail(str(error), USAGE)
     except PurgeError as error:
@@ -59,7 +60,7 @@ def _print_plan(planned: "Plan", data: Path) -> None:
         f" it, from"
     )
     places = [str(data / "state.db"), *(f"iceberg:{each}" for each in planned.warehouses)]
-    for place in [*places, *(str(each) for each in planned.folders)]:
+    for place in [*places, *(str(each) for each in planned.folders), *(f"raw:{each}" for each in planned.archives)]:
         out.print(f"  {escape(place)}", soft_wrap=True)
     out.print("would stay, without text: its rows in revisions, links and outcomes")
     out.print(f"would never be taken in again: what bears one of {len(planned.keys)} ids and addresses")
@@ -76,4 +77,5 @@ def _print_done(done: "Purged") -> None:
     out.print("\npurged")
     for place, erased in done.places.items():
         files = f", {erased.files} files deleted" if erased.files else ""
-        out.print(f"  {escape(place)}: {erased.rows} rows deleted or blanked{files}", soft_wrap=True)
+        rows = "pages deleted" if place.startswith("raw:") else "rows deleted or blanked"
+        out.print(f"  {escape(place)}: {erased.rows} {rows}{files}", soft_wrap=True)

@@ -66,6 +66,7 @@ class _Answer:
     body: bytes
     observed_at: dt.datetime
     took_s: float  # from the request's start
+    sent: Mapping[str, str]  # the headers of the request, without credentials
 
 
 class HttpClient:
@@ -156,6 +157,7 @@ class HttpClient:
                     body=answer.body,
                     observed_at=answer.observed_at,
                     permanent_url=str(url) if redirects and is_permanent else None,
+                    sent=answer.sent,
                 )
             left_s -= answer.took_s
             is_permanent = is_permanent and answer.status in PERMANENT
@@ -203,7 +205,8 @@ class HttpClient:
                     return failed
                 has_body = answer.status not in REDIRECTS | {304}
                 body = await _read(answer, request.max_bytes, cuts_body=cuts_body) if has_body else b""
-                return _Answer(answer.status, _headers(answer), body, observed_at, self._monotonic() - started)
+                took_s = self._monotonic() - started
+                return _Answer(answer.status, _headers(answer), body, observed_at, took_s, _sent(answer))
         except BodyError as error:
             return _Failed(error.reason, error.detail)
         except TimeoutError:
@@ -260,6 +263,10 @@ def _redirect_target(url: URL, location: str) -> URL:
 def _headers(answer: aiohttp.ClientResponse) -> dict[str, str]:
     names = {name.lower() for name in answer.headers} - {"set-cookie"}
     return {name: _clean(", ".join(answer.headers.getall(name)))[:MAX_VALUE_LENGTH] for name in sorted(names)}
+
+
+def _sent(answer: aiohttp.ClientResponse) -> dict[str, str]:
+    return {name: value for name, value in answer.request_info.headers.items() if name.lower() != "authorization"}
 
 
 def _clean(text: str) -> str:

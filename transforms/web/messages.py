@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from schemas.enums import Reason
 from transforms.web.guard import networks
@@ -53,6 +53,7 @@ class Response:
     body: bytes  # decoded, "" for 304
     observed_at: dt.datetime  # when the headers of this answer arrived, UTC
     permanent_url: str | None = None  # where a chain of nothing but permanent redirects (301, 308) leads
+    sent: Mapping[str, str] = field(default_factory=dict)  # headers of the request for `url`, without credentials
 
     def validators(self, etag: str | None, last_modified: str | None) -> tuple[str | None, str | None]:
         """The ETag and the Last-Modified to ask by next time, given those that this request was made with.
