@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 LOCK := requirements/dev.lock
 
-.PHONY: install install-servers demo test lint types imports dependencies check lock clean
+.PHONY: install install-servers flink prism test-flink demo test lint types imports dependencies check lock clean
 
 install: $(VENV)/.installed
 
@@ -23,6 +23,23 @@ install-servers: .servers/bigquery/.installed
 	.servers/bigquery/bin/python -m pip install --quiet --disable-pip-version-check \
 	  bqemulator==1.4.0 duckdb==1.5.5 duckdb-extension-spatial==1.5.5 numpy pyarrow
 	@touch $@
+
+# A Flink cluster for the tests that need one. Not a part of install-servers: it needs Java and Maven, and 280 MB.
+flink: .servers/flink/.installed
+
+.servers/flink/.installed: $(wildcard deploy/flink/*.xml deploy/flink/*.sha256) deploy/flink/setup.sh deploy/flink/merge_jars.py
+	deploy/flink/setup.sh .servers/flink
+	@touch $@
+
+# Beam's small streaming runner, built by Go: for the streaming tests.
+prism: .servers/prism/prism
+
+.servers/prism/prism:
+	@command -v go > /dev/null || { echo "make prism needs Go 1.26 or later: install it and try again"; exit 1; }
+	GOBIN=$(CURDIR)/.servers/prism go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0
+
+test-flink: install flink
+	$(BIN)/python -m pytest -m flink
 
 demo: install
 	@$(BIN)/wirebeam demo

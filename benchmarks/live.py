@@ -48,8 +48,9 @@ from urllib.parse import urlsplit
 
 from pipeline import warehouse
 from pipeline.data_directory import warehouse_of
+from pipeline.engine import MAX_PAGES, Cycle
 from pipeline.graph import Parts, Work
-from pipeline.live import MAX_FEEDS, MAX_PAGES, Cycle
+from pipeline.live import MAX_FEEDS
 from pipeline.memory import StateMemory
 from pipeline.newsroom.loopback import SUFFIX, Answer, Asked, LoopbackServer, conditional, text
 from pipeline.sinks.iceberg import CATALOG_FILE

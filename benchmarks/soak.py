@@ -40,7 +40,8 @@ import structlog
 from benchmarks.soak_site import CLOCK, SimulatedDownloads, Site, now
 from pipeline import warehouse
 from pipeline.data_directory import warehouse_of
-from pipeline.live import HOUSEKEEPING, MAX_FEEDS, MAX_PAGES, Settings, run_always
+from pipeline.engine import MAX_PAGES, Settings
+from pipeline.live import HOUSEKEEPING, MAX_FEEDS, run_always
 from pipeline.metrics import Metrics
 from pipeline.newsroom.loopback import LoopbackServer
 from pipeline.sinks import open_sink

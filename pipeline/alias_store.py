@@ -11,18 +11,19 @@ from collections.abc import Iterable, Sequence
 from schemas import ids
 from schemas.memory import KnownAlias
 
-# Times are microseconds since 1970.
+# Times are microseconds since 1970; `stored_on` is the day of the newest write, in days since 1970.
 SCHEMA = """
 CREATE TABLE aliases (key TEXT PRIMARY KEY, article_id TEXT NOT NULL, observed_at INTEGER NOT NULL,
-    title BLOB NOT NULL, published_at INTEGER, is_own INTEGER NOT NULL) WITHOUT ROWID;
+    title BLOB NOT NULL, published_at INTEGER, is_own INTEGER NOT NULL, stored_on INTEGER NOT NULL DEFAULT 0)
+    WITHOUT ROWID;
 CREATE TABLE suppressed (key TEXT PRIMARY KEY, suppressed_at INTEGER NOT NULL) WITHOUT ROWID;
 """
 
 
-def remember(database: sqlite3.Connection, aliases: Iterable[KnownAlias]) -> None:
+def remember(database: sqlite3.Connection, aliases: Iterable[KnownAlias], now: dt.datetime) -> None:
     """Store what identify found, within the caller's transaction; of two aliases with one key the later stays."""
     database.executemany(
-        "REPLACE INTO aliases VALUES (?, ?, ?, ?, ?, ?)",
+        "REPLACE INTO aliases VALUES (?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 alias.key,
@@ -31,6 +32,7 @@ def remember(database: sqlite3.Connection, aliases: Iterable[KnownAlias]) -> Non
                 alias.title,
                 ids.micros(alias.published_at) if alias.published_at else None,
                 alias.is_own,
+                ids.day_number(now),
             )
             for alias in aliases
         ],
@@ -49,7 +51,7 @@ def known(database: sqlite3.Connection, keys: Sequence[str]) -> list[KnownAlias]
             published_at=None if published_at is None else ids.EPOCH + published_at * ids.MICROSECOND,
             is_own=bool(is_own),
         )
-        for key, article_id, observed_at, title, published_at, is_own in rows
+        for key, article_id, observed_at, title, published_at, is_own, _ in rows
     ]
 
 

@@ -59,6 +59,8 @@ class ConfigTable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     max_interval: str | None = None
     interval: str | None = None
     revisit: str | None = None
+    raw: str | None = None
+    raw_keep: str | None = None
     flush: str | None = None
     outbox_limit: Annotated[int, msgspec.Meta(ge=1)] | None = None
     metrics: str | None = None
@@ -160,6 +162,7 @@ _READERS: Mapping[str, Callable[[str], object]] = {
     "max_interval": parse_duration,
     "interval": parse_duration,
     "revisit": ages,
+    "raw_keep": parse_duration,
     "flush": parse_duration,
 }
 

@@ -17,16 +17,18 @@ from schemas.enums import LinkKind
 from schemas.memory import Lineage, Sketch
 from transforms.copies.index import POSTINGS, alone, asked, best, posted
 
-# Times are microseconds since 1970. A sketch's number counts up as sketches arrive.
+# Times are microseconds since 1970, `stored_on` is the day of the newest write in days since 1970. A sketch's number
+# counts up as sketches arrive.
 SCHEMA = """
 CREATE TABLE sketches (number INTEGER PRIMARY KEY, capture_id BLOB NOT NULL, article_id BLOB NOT NULL,
     language TEXT NOT NULL, order_at INTEGER NOT NULL, observed_at INTEGER NOT NULL, site TEXT NOT NULL,
     credits TEXT NOT NULL, word_count INTEGER NOT NULL, shingles BLOB NOT NULL, passages BLOB NOT NULL,
-    title BLOB NOT NULL, names BLOB NOT NULL, figures BLOB NOT NULL);
+    title BLOB NOT NULL, names BLOB NOT NULL, figures BLOB NOT NULL, stored_on INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX sketches_of_article ON sketches (article_id);
 CREATE TABLE lineages (article_id BLOB PRIMARY KEY, order_at INTEGER NOT NULL, observed_at INTEGER NOT NULL,
     original_id BLOB NOT NULL, cluster_id BLOB NOT NULL, judged_seq INTEGER NOT NULL, sketch_count INTEGER NOT NULL,
-    kind TEXT NOT NULL, similarity REAL NOT NULL, containment REAL NOT NULL, evidence TEXT NOT NULL) WITHOUT ROWID;
+    kind TEXT NOT NULL, similarity REAL NOT NULL, containment REAL NOT NULL, evidence TEXT NOT NULL,
+    stored_on INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE INDEX lineages_of_cluster ON lineages (cluster_id);
 CREATE TABLE postings (hash INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (hash, number)) WITHOUT ROWID;
 """
@@ -34,7 +36,9 @@ CREATE TABLE postings (hash INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY K
 AT_ONCE = 500  # articles asked for in one query: SQLite takes 32,766 values, and a cluster may have any size
 
 
-def remember(database: sqlite3.Connection, sketches: Iterable[Sketch], lineages: Iterable[Lineage]) -> None:
+def remember(
+    database: sqlite3.Connection, sketches: Iterable[Sketch], lineages: Iterable[Lineage], now: dt.datetime
+) -> None:
     """Store what link found, within the caller's transaction; what is known already changes nothing."""
     for sketch in sketches:
         article_id, capture_id = _stored(sketch.article_id), _stored(sketch.capture_id)
@@ -42,7 +46,7 @@ def remember(database: sqlite3.Connection, sketches: Iterable[Sketch], lineages:
         if database.execute(known, (article_id, capture_id)).fetchone():
             continue
         stored = database.execute(
-            "INSERT INTO sketches VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO sketches VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 capture_id,
                 article_id,
@@ -57,6 +61,7 @@ def remember(database: sqlite3.Connection, sketches: Iterable[Sketch], lineages:
                 sketch.title,
                 sketch.names,
                 sketch.figures,
+                ids.day_number(now),
             ),
         )
         database.executemany(
@@ -65,11 +70,11 @@ def remember(database: sqlite3.Connection, sketches: Iterable[Sketch], lineages:
         )
     database.executemany(
         """
-        INSERT INTO lineages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        INSERT INTO lineages VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         ON CONFLICT (article_id) DO UPDATE SET order_at = excluded.order_at, observed_at = excluded.observed_at,
             original_id = excluded.original_id, cluster_id = excluded.cluster_id, judged_seq = excluded.judged_seq,
             sketch_count = excluded.sketch_count, kind = excluded.kind, similarity = excluded.similarity,
-            containment = excluded.containment, evidence = excluded.evidence
+            containment = excluded.containment, evidence = excluded.evidence, stored_on = excluded.stored_on
         WHERE (excluded.judged_seq, excluded.sketch_count) >= (judged_seq, sketch_count)
         """,
         [
@@ -85,6 +90,7 @@ def remember(database: sqlite3.Connection, sketches: Iterable[Sketch], lineages:
                 lineage.similarity,
                 lineage.containment,
                 " ".join(lineage.evidence),
+                ids.day_number(now),
             )
             for lineage in lineages
         ],
@@ -189,7 +195,7 @@ def _moment(micros: int) -> dt.datetime:
 
 def _sketch(row: Sequence[Any]) -> Sketch:
     _, capture_id, article_id, language, order_at, observed_at, site, credited, word_count, *hashes = row
-    shingles, passages, title, names, figures = hashes
+    shingles, passages, title, names, figures, _ = hashes
     return Sketch(
         capture_id=_id(capture_id),
         article_id=_id(article_id),
@@ -209,7 +215,7 @@ def _sketch(row: Sequence[Any]) -> Sketch:
 
 def _lineage(row: Sequence[Any]) -> Lineage:
     article_id, order_at, observed_at, original_id, cluster_id, judged_seq, sketch_count, *seen = row
-    kind, similarity, containment, evidence = seen
+    kind, similarity, containment, evidence, _ = seen
     return Lineage(
         article_id=_id(article_id),
         order_at=_moment(order_at),

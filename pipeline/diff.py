@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 
+from pipeline.durations import read_since
 from pipeline.ledger import Ledger
-from pipeline.replay import read_since
 from schemas.enums import Availability, Change, PubStatus
 from schemas.records import Article, Revision
 
@@ -93,15 +93,23 @@ def versions(ledger: Ledger, article_id: str) -> list[Version]:
     revisions = [row.record for row in ledger.rows(Revision, "article_id = ?", [article_id])]
     judged = {each.capture_id: each for each in sorted(revisions, key=_judged_seq)}
     seen: list[tuple[dt.datetime, str, bool]] = []
+    superseded = {
+        (each.predecessor_id, each.observed_at) for each in judged.values() if each.change is not Change.UNCHANGED
+    }
     for capture_id, article in articles.items():
         judgement = judged.get(capture_id)
-        if judgement is None or judgement.change is not Change.UNCHANGED:
+        if judgement and judgement.change is Change.UNCHANGED:
+            continue
+        if (capture_id, article.observed_at) not in superseded:  # by what a newer extractor made of the same page
             seen.append((article.observed_at, capture_id, False))
-            if judgement and judgement.seen_until:
-                seen.append((judgement.seen_until, capture_id, True))
+        if judgement and judgement.seen_until:
+            seen.append((judgement.seen_until, capture_id, True))
+    returns = {seen_at for seen_at, _, is_return in seen if is_return}
     found: list[Version] = []
     said: tuple[str, PubStatus, Availability] | None = None
     for seen_at, capture_id, is_return in sorted(seen):
+        if seen_at in returns and not is_return:
+            continue  # of one moment, what was seen again was the newest extractor's
         article, judgement = articles[capture_id], judged.get(capture_id)
         status = judgement.pub_status if judgement else PubStatus.USABLE
         availability = judgement.availability if judgement else Availability.LIVE
@@ -134,7 +142,7 @@ def pick(known: Sequence[Version], text: str, now: dt.datetime) -> Version:
 
     Args:
         known: the versions of an article; not empty.
-        text: a version's number, a capture's id or its first digits, or a time (see `replay.read_since`), which means
+        text: a version's number, a capture's id or its first digits, or a time (`durations.read_since`), which means
             the version that stood then.
         now: what a time ago is counted from.
 

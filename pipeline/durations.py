@@ -1,5 +1,6 @@
-"""Durations as a person writes them: 90s, 5m, 3h, 2d, 1w."""
+"""Durations and moments as a person writes them: 90s, 5m, 3h, 2d, 1w; 2026-03-01T12:00."""
 
+import contextlib
 import datetime as dt
 import re
 
@@ -17,3 +18,18 @@ def parse_duration(text: str) -> dt.timedelta:
     if not matched or (seconds := float(matched[1]) * _UNITS[matched[2]]) > 100 * 366 * 86_400:
         raise ValueError(f"{text!r} is no duration such as 90s, 5m, 3h or 2d")
     return dt.timedelta(seconds=seconds)
+
+
+def read_since(text: str, now: dt.datetime) -> dt.datetime:
+    """The moment that `text` means: an ISO 8601 time (UTC if it names no zone), or how long ago: 90s, 5m, 2h, 3d, 1w.
+
+    Raises:
+        ValueError: if it is neither; the message says so.
+    """
+    with contextlib.suppress(ValueError):
+        return now - parse_duration(text)
+    try:
+        moment = dt.datetime.fromisoformat(text.strip())
+        return moment.replace(tzinfo=moment.tzinfo or dt.UTC).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{text!r} is no time: 2026-03-01T12:00 or 2h was expected") from None

@@ -55,3 +55,10 @@ class Dialect(StrEnum):
     BIGQUERY = "bigquery"
     TRINO = "trino"
     SPARK = "spark"
+
+
+class TimeMeant(StrEnum):
+    """Which time of a record is meant."""
+
+    CAPTURED = "captured"
+    PUBLISHED = "published"

@@ -1,7 +1,7 @@
 """The one graph. No logic: it joins the stages, and hands every record to the gatherer."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
@@ -10,18 +10,19 @@ from schemas.records import Capture, Entry, FeedDue, Page
 from transforms import coders  # noqa: F401  # registers the records' coder
 from transforms.copies.index import CopyMemory
 from transforms.extract import ExtractPages
-from transforms.fetch import FetchPages
+from transforms.fetch import FetchPages, PageArchive
 from transforms.identify import AliasMemory, IdentifyCaptures
 from transforms.link import LinkCopies
-from transforms.names.tagger import Tagger, load_tagger
+from transforms.names.tagger import Tagger
 from transforms.outcomes import Clock, utc_now
 from transforms.poll import PollFeeds
 from transforms.pool import Pool
 from transforms.revise import ArticleMemory, ReviseCaptures
 from transforms.schedule import Limits
 from transforms.shared import Shared
-from transforms.tag import TagEntities
+from transforms.tag import TAGGER, TagEntities
 from transforms.visits import SINGLE_RUN, Policy
+from transforms.wanted import KeepWanted, Wanted
 from transforms.web.downloads import Downloads
 from transforms.write import Gathered, GatherRecords, PublishCaptures
 
@@ -32,8 +33,8 @@ class Work:
 
     feeds: Sequence[FeedDue] = ()
     entries: Sequence[Entry] = ()
-    pages: Sequence[Page] = ()  # put back by replay, to be extracted
-    captures: Sequence[Capture] = ()  # put back by replay, to be identified
+    pages: Sequence[Page] = ()  # of a backfill, or put back by replay: to be extracted
+    captures: Sequence[Capture] = ()  # as those: to be identified
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,9 @@ class Parts:
         max_pages: pages that one cycle takes.
         limits: between which intervals a feed is polled; None for a single run.
         policy: how often a page is asked for.
+        archive: where fetched pages are kept; None for nowhere.
         tagger: what finds the entities.
+        wanted: which of the captures go on; None for all.
         clock: wall clock of the outcomes.
     """
 
@@ -69,7 +72,9 @@ class Parts:
     max_pages: int
     limits: Limits | None = None
     policy: Policy = SINGLE_RUN
-    tagger: Shared[Tagger] = field(default_factory=lambda: Shared(load_tagger))
+    archive: Shared[PageArchive] | None = None
+    tagger: Shared[Tagger] = TAGGER
+    wanted: Wanted | None = None
     clock: Clock = utc_now
 
 
@@ -99,17 +104,22 @@ def build(root: beam.Pipeline, parts: Parts, *, ends_after_poll: bool = False) -
         deadline_s=parts.deadline_s,
         max_pages=parts.max_pages,
         policy=parts.policy,
+        archive=parts.archive,
         clock=parts.clock,
     )
     pages = (work.pages, fetched.pages) | "FlattenPages" >> beam.Flatten()
     extracted = pages | "Extract" >> ExtractPages(pool=parts.pool, policy=parts.policy, clock=parts.clock)
     captures = (work.captures, extracted.captures) | "FlattenCaptures" >> beam.Flatten()
+    if parts.wanted:
+        kept = captures | "Keep" >> KeepWanted(parts.wanted, clock=parts.clock)
+        _gather(parts.gathered, ("GatherUnwantedOutcomes", kept.outcomes))
+        captures = kept.captures
     identified = captures | "Identify" >> IdentifyCaptures(memory=parts.aliases, clock=parts.clock)
     revised = (identified.captures, fetched.sights) | "Revise" >> ReviseCaptures(
         memory=parts.articles, clock=parts.clock
     )
     linked = revised.captures | "Link" >> LinkCopies(memory=parts.copies, clock=parts.clock)
-    tagged = linked.captures | "Tag" >> TagEntities(tagger=parts.tagger, clock=parts.clock)
+    tagged = linked.captures | "Tag" >> TagEntities(pool=parts.pool, tagger=parts.tagger, clock=parts.clock)
     published = tagged.captures | "Publish" >> PublishCaptures(clock=parts.clock)
     _gather(
         parts.gathered,

@@ -1,12 +1,13 @@
-"""Records that were put back by `wirebeam replay`, and wait in state.db to be taken up at their own stage."""
+"""Records that are put back at their own stage, by `wirebeam replay` (they wait in state.db) or by a backfill."""
 
+import html
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from schemas import codec
-from schemas.enums import Origin
-from schemas.records import Capture, Entry, Page
+from schemas.enums import BodyPolicy, Origin, Source
+from schemas.records import Capture, Entry, Feed, Page
 
 
 @dataclass(slots=True)
@@ -32,14 +33,58 @@ def take_held(state: sqlite3.Connection, entries: Sequence[Entry]) -> tuple[list
             row = state.execute("SELECT kind, record FROM replays WHERE entry_id = ?", (entry.entry_id,)).fetchone()
         if row is None:
             to_fetch.append(entry)
-        elif row[0] == "page":
-            held.pages.append(replace(codec.decode(row[1], Page), entry=entry))
+        elif isinstance(record := held_record(entry, *row), Page):
+            held.pages.append(record)
         else:
-            capture = codec.decode(row[1], Capture)
-            held.captures.append(replace(capture, attempt=entry.attempt, origin=entry.origin, change=None))
+            held.captures.append(record)
     return to_fetch, held
+
+
+def held_record(entry: Entry, kind: str, record: bytes) -> Page | Capture:
+    """A record that is held for `entry`, as its next attempt; kind is page or capture."""
+    if kind == "page":
+        return replace(codec.decode(record, Page), entry=entry)
+    return replace(codec.decode(record, Capture), attempt=entry.attempt, origin=entry.origin, change=None)
 
 
 def forget_held(state: sqlite3.Connection) -> None:
     """Drop the records whose entries wait no longer; part of the transaction that settles them."""
     state.execute("DELETE FROM replays WHERE entry_id NOT IN (SELECT entry_id FROM queue)")
+
+
+def entry_of(record: Entry | Page | Capture, feeds: Mapping[str, Feed]) -> Entry:
+    """The entry behind a record. Of a capture it is made anew, from its article and its feed's settings."""
+    if isinstance(record, Entry):
+        return record
+    if isinstance(record, Page):
+        return record.entry
+    article = record.article
+    feed = feeds.get(article.feed_id or "")
+    is_from_feed = article.source is Source.FEED
+    return Entry(
+        entry_id=record.entry_id,
+        feed_id=article.feed_id,
+        entry_key=record.entry_key or article.guid or article.url,
+        fingerprint="",
+        change_no=0,
+        origin=record.origin,
+        observed_at=article.observed_at,
+        attempt=record.attempt,
+        guid=article.guid,
+        url=article.url,
+        title=article.title,
+        summary=article.summary or "",
+        content="".join(f"<p>{html.escape(part)}</p>" for part in article.body.split("\n\n")) if is_from_feed else "",
+        authors=article.authors,
+        tags=article.tags,
+        image_url=article.image_url,
+        published_at=article.published_at,
+        published_at_raw=article.published_at_raw,
+        published_zone=article.published_zone,
+        modified_at=article.modified_at,
+        outlet=record.outlet,
+        language=article.language,
+        timezone=feed.timezone if feed else None,
+        rights=feed.rights if feed else None,
+        body_policy=feed.body_policy if feed else BodyPolicy.FULL,
+    )

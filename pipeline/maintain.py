@@ -1,9 +1,13 @@
-"""maintain: keep the state file and the warehouse small, beside a run or without one.
+"""maintain: keep the state file, the warehouse and the raw archive small, beside a run or without one.
 
 state.db forgets what nobody asks for any more (the constants below), in transactions short enough that the commit of a
 cycle does not wait for long, gives free pages back to the disk, and empties its write-ahead log. Warehouses are
-compacted (`pipeline.sinks.compact`). Poll's fingerprints are bounded by poll itself, the outbox by delivery; files of
-the jsonl sink are the user's own.
+compacted (`pipeline.sinks.compact`). Raw pages are kept as long as the run that kept them was told (`--raw-keep`), by
+whole days; rows go on naming pages that are gone. Poll's fingerprints are bounded by poll itself, the outbox by
+delivery; files of the jsonl sink are the user's own.
+
+A time to be remembered counts from the observation, or from the day of storing if that is later: what a backfill brings
+of years ago is known to its next chunk, and as long as anything else.
 
 What forgetting costs: an article that a feed shows again, changed, later than `ARTICLE_TTL` after its newest capture is
 judged as new, with one more row even if its text is the same; its earlier rows, and its row in `latest`, stay right. A
@@ -15,14 +19,15 @@ that comes under a new address later than `ALIAS_TTL` after it was last seen und
 import datetime as dt
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
-from pipeline import copy_store
+from pipeline import copy_store, raw_folders
 from pipeline.data_directory import DataDirectoryError, RunnerLock, warehouse_of
+from pipeline.raw_archive import forget_days
 from pipeline.sinks.compact import CompactError, TableReport, is_warehouse, maintain_warehouse
 from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME, StateError
 from schemas import ids
@@ -47,10 +52,14 @@ class Task(StrEnum):
 
     STATE = "state"
     WAREHOUSE = "warehouse"
+    RAW = "raw"
 
+
+# In rows of state.db: from when its time counts, in microseconds since 1970.
+_SINCE = f"max(observed_at, stored_on * {dt.timedelta(days=1) // ids.MICROSECOND})"
 
 # The warehouse gets 120 files an hour and table, and each makes queries slower (benchmarks/maintenance.py).
-EVERY = {Task.STATE: dt.timedelta(days=1), Task.WAREHOUSE: dt.timedelta(hours=1)}
+EVERY = {Task.STATE: dt.timedelta(days=1), Task.WAREHOUSE: dt.timedelta(hours=1), Task.RAW: dt.timedelta(hours=1)}
 ALL = frozenset(Task)
 
 
@@ -73,11 +82,13 @@ class Report:
     Args:
         state: None if there is no state file, or it was not due.
         warehouses: each with its tables.
-        failed: why a warehouse could not be maintained; its rows are as they were.
+        raw: the folders of raw pages that are kept for a time, and the bytes that were freed in each.
+        failed: why a warehouse or a folder could not be maintained; a warehouse's rows are as they were.
     """
 
     state: StateReport | None
     warehouses: dict[Path, tuple[TableReport, ...]]
+    raw: dict[Path, int]
     failed: dict[Path, str]
 
 
@@ -118,17 +129,19 @@ def maintain(
     Raises:
         StateError: the state file cannot be used.
     """
-    state, sinks = None, []
+    state = None
+    sinks: list[str] = []
+    kept: dict[Path, dt.timedelta | None] = {}
     if (folder / FILE_NAME).is_file():
         with _Database(folder) as database:
-            sinks = database.sinks()
+            sinks, kept = database.sinks(), database.raw_folders()
             if not is_dry_run:
                 for task in tasks:
                     database.note_maintained(task, clock())  # before the work: what fails is not tried all the time
             if Task.STATE in tasks:
                 state = _expected(database, clock()) if is_dry_run else _forget(folder, database, clock(), sleep)
     done: dict[Path, tuple[TableReport, ...]] = {}
-    failed: dict[Path, str] = {}
+    freed, failed = _forget_raw(kept if Task.RAW in tasks else {}, clock(), is_dry_run=is_dry_run)
     if Task.WAREHOUSE in tasks:
         for warehouse in _warehouses(folder, sinks):
             try:
@@ -137,7 +150,23 @@ def maintain(
                 failed[warehouse] = str(error)
             except Exception as error:  # noqa: BLE001  # whatever a library raises costs that warehouse's turn only
                 failed[warehouse] = f"{warehouse}: {type(error).__name__}: {error}"
-    return Report(state=state, warehouses=done, failed=failed)
+    return Report(state=state, warehouses=done, raw=freed, failed=failed)
+
+
+def _forget_raw(
+    kept: Mapping[Path, dt.timedelta | None], now: dt.datetime, *, is_dry_run: bool
+) -> tuple[dict[Path, int], dict[Path, str]]:
+    """Of each raw archive that is kept for a time the bytes freed, or why they could not be."""
+    freed: dict[Path, int] = {}
+    failed: dict[Path, str] = {}
+    for folder, keep in kept.items():
+        if keep is None:
+            continue
+        try:
+            freed[folder] = forget_days(folder, keep, now, is_dry_run=is_dry_run)
+        except OSError as error:
+            failed[folder] = f"{folder}: {error}"
+    return freed, failed
 
 
 def _warehouses(folder: Path, sinks: Sequence[str]) -> list[Path]:
@@ -178,23 +207,23 @@ def _forget(folder: Path, database: "_Database", now: dt.datetime, sleep: Callab
 
 
 def _expected(database: "_Database", now: dt.datetime) -> StateReport:
-    old, old_sketch = ids.micros(now - ARTICLE_TTL), ids.micros(now - SKETCH_TTL)
+    old, old_sketch, old_alias = (ids.micros(now - ttl) for ttl in (ARTICLE_TTL, SKETCH_TTL, ALIAS_TTL))
     size = database.size_bytes()
     return StateReport(
         captures=database.number(
-            """
+            f"""
             SELECT count(*) FROM (
-                SELECT max(observed_at) OVER (PARTITION BY article_id) AS newest,
+                SELECT max({_SINCE}) OVER (PARTITION BY article_id) AS newest,
                        row_number() OVER (PARTITION BY article_id ORDER BY observed_at DESC, capture_id DESC) AS place
                 FROM captures)
             WHERE newest < ? OR place > ?
-            """,
+            """,  # noqa: S608  # joined of constants, as are the next
             old,
             CAPTURES_KEPT,
         ),
-        sketches=database.number("SELECT count(*) FROM sketches WHERE observed_at < ?", old_sketch),
-        lineages=database.number("SELECT count(*) FROM lineages WHERE observed_at < ?", old),
-        aliases=database.number("SELECT count(*) FROM aliases WHERE observed_at < ?", ids.micros(now - ALIAS_TTL)),
+        sketches=database.number(f"SELECT count(*) FROM sketches WHERE {_SINCE} < ?", old_sketch),  # noqa: S608
+        lineages=database.number(f"SELECT count(*) FROM lineages WHERE {_SINCE} < ?", old),  # noqa: S608
+        aliases=database.number(f"SELECT count(*) FROM aliases WHERE {_SINCE} < ?", old_alias),  # noqa: S608
         bytes_before=size,
         bytes_after=size,
     )
@@ -228,6 +257,9 @@ class _Database:
     def sinks(self) -> list[str]:
         return [row[0] for row in self._db.execute("SELECT sink FROM cursors ORDER BY sink")]
 
+    def raw_folders(self) -> dict[Path, dt.timedelta | None]:
+        return raw_folders.noted(self._db)
+
     def number(self, query: str, *values: int) -> int:
         return int(self._db.execute(query, values).fetchone()[0])
 
@@ -240,25 +272,25 @@ class _Database:
         last = ""
         while True:
             articles = self._db.execute(
-                """
-                SELECT article_id, max(observed_at) < ? OR count(*) > ? FROM captures WHERE article_id > ?
+                f"""
+                SELECT article_id, max({_SINCE}) < ? OR count(*) > ? FROM captures WHERE article_id > ?
                 GROUP BY article_id ORDER BY article_id LIMIT ?
-                """,
+                """,  # noqa: S608  # as above
                 (ids.micros(before), CAPTURES_KEPT, last, BATCH),
             ).fetchall()
             if not articles:
                 return
             if any(is_over for _, is_over in articles):
                 yield self._delete(
-                    """
+                    f"""
                     DELETE FROM captures WHERE capture_id IN (
                         SELECT capture_id FROM (
-                            SELECT capture_id, max(observed_at) OVER (PARTITION BY article_id) AS newest,
+                            SELECT capture_id, max({_SINCE}) OVER (PARTITION BY article_id) AS newest,
                                    row_number() OVER (
                                        PARTITION BY article_id ORDER BY observed_at DESC, capture_id DESC) AS place
                             FROM captures WHERE article_id > ? AND article_id <= ?)
                         WHERE newest < ? OR place > ?)
-                    """,
+                    """,  # noqa: S608  # as above
                     [(last, articles[-1][0], ids.micros(before), CAPTURES_KEPT)],
                 )
             last = articles[-1][0]
@@ -268,7 +300,7 @@ class _Database:
         last = 0
         while True:
             rows = self._db.execute(
-                "SELECT number, observed_at < ? FROM sketches WHERE number > ? ORDER BY number LIMIT ?",
+                f"SELECT number, {_SINCE} < ? FROM sketches WHERE number > ? ORDER BY number LIMIT ?",  # noqa: S608
                 (ids.micros(before), last, BATCH),
             ).fetchall()
             old = [number for number, is_old in rows if is_old]
@@ -283,7 +315,7 @@ class _Database:
         last = ""
         while True:
             rows = self._db.execute(
-                f"SELECT {key}, observed_at < ? FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT ?",  # noqa: S608  # ours
+                f"SELECT {key}, {_SINCE} < ? FROM {table} WHERE {key} > ? ORDER BY {key} LIMIT ?",  # noqa: S608  # ours
                 (ids.micros(before), last, BATCH),
             ).fetchall()
             if not rows:
@@ -291,7 +323,7 @@ class _Database:
             old = [name for name, is_old in rows if is_old]
             if old:  # unless it was stored anew meanwhile
                 yield self._delete(
-                    f"DELETE FROM {table} WHERE {key} = ? AND observed_at < ?",  # noqa: S608  # as above
+                    f"DELETE FROM {table} WHERE {key} = ? AND {_SINCE} < ?",  # noqa: S608  # as above
                     [(name, ids.micros(before)) for name in old],
                 )
             last = rows[-1][0]

@@ -19,7 +19,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby, islice
 from operator import itemgetter
 from pathlib import Path
@@ -34,7 +34,7 @@ from pipeline.feed_store import add_feeds, feed_list
 from pipeline.feedlist import FeedSetting
 from pipeline.maintain import ALIAS_TTL, ARTICLE_TTL, SKETCH_TTL
 from pipeline.state import FILE_NAME, State
-from schemas import codec
+from schemas import codec, ids
 from schemas.enums import Availability, Change, LinkKind, NoticeKind, Origin, PubStatus
 from schemas.memory import KnownAlias, KnownCapture, Lineage, Sketch
 from schemas.records import Article, Capture, Feed, Notice, PollState
@@ -54,6 +54,8 @@ SELECT * EXCLUDE (ingested_at, batch_id) FROM feeds
 QUALIFY row_number() OVER (PARTITION BY feed_id ORDER BY valid_from DESC, ingested_at DESC) = 1 ORDER BY feed_id
 """
 
+# What is remembered counts from its observation or from its storing, whichever is later: see `pipeline.maintain`.
+
 # The captures of articles with one since $since, each with its valid judgement, an article's together.
 _CAPTURES = """
 WITH judged AS (
@@ -66,13 +68,13 @@ WITH judged AS (
 ), captured AS (
     SELECT DISTINCT ON (capture_id) capture_id, article_id, content_hash, observed_at, url, canonical_url, source,
            extractor_name, extractor_version, profile_version, title, body, word_count, published_at,
-           published_precision, published_zone, published_suspect
-    FROM articles
+           published_precision, published_zone, published_suspect, greatest(observed_at, ingested_at) AS since
+    FROM articles WHERE observed_at >= $earliest AND observed_at < $latest
 )
-SELECT captured.*, judged.* EXCLUDE (capture_id), lineage.* EXCLUDE (copy_id),
+SELECT captured.* EXCLUDE (since), judged.* EXCLUDE (capture_id), lineage.* EXCLUDE (copy_id),
        captured.article_id IN (SELECT cluster_id FROM lineage) AS is_head
 FROM captured LEFT JOIN judged USING (capture_id) LEFT JOIN lineage ON lineage.copy_id = captured.article_id
-QUALIFY max(captured.observed_at) OVER (PARTITION BY captured.article_id) >= $since
+QUALIFY max(captured.since) OVER (PARTITION BY captured.article_id) >= $since
 ORDER BY captured.article_id, captured.observed_at, captured.capture_id
 """
 
@@ -82,12 +84,14 @@ WITH judged AS (
     SELECT capture_id, change FROM revisions
     QUALIFY row_number() OVER (PARTITION BY capture_id ORDER BY judged_seq DESC, ingested_at DESC) = 1
 ), wanted AS (
-    SELECT capture_id, article_id, observed_at FROM articles SEMI JOIN judged
+    SELECT capture_id, article_id, greatest(observed_at, ingested_at) AS since FROM articles SEMI JOIN judged
         ON judged.capture_id = articles.capture_id AND list_contains($changes, judged.change)
+    WHERE observed_at >= $earliest AND observed_at < $latest
     QUALIFY row_number() OVER (PARTITION BY article_id ORDER BY observed_at, capture_id) <= $limit
 )
 SELECT articles.* EXCLUDE (ingested_at, batch_id, entities, captions) FROM articles
-SEMI JOIN wanted ON wanted.capture_id = articles.capture_id AND wanted.observed_at >= $since
+SEMI JOIN wanted ON wanted.capture_id = articles.capture_id AND wanted.since >= $since
+WHERE articles.observed_at >= $earliest AND articles.observed_at < $latest
 ORDER BY articles.ingested_at, articles.observed_at, articles.capture_id
 """
 
@@ -99,9 +103,25 @@ WITH entry AS (
 )
 SELECT DISTINCT ON (capture_id) articles.capture_id, article_id, content_hash, observed_at, url, canonical_url, feed_id,
        guid, source, title, published_at, published_precision, published_suspect, entry_url
-FROM articles LEFT JOIN entry USING (capture_id) WHERE observed_at >= $since
+FROM articles LEFT JOIN entry USING (capture_id)
+WHERE greatest(observed_at, ingested_at) >= $since AND observed_at >= $earliest AND observed_at < $latest
 ORDER BY observed_at, capture_id
 """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """Of which captures something is remembered.
+
+    Args:
+        since: observed or stored then or later; of an article, its newest.
+        earliest: observed then or later.
+        latest: observed before.
+    """
+
+    since: dt.datetime = ids.EPOCH
+    earliest: dt.datetime = ids.EPOCH
+    latest: dt.datetime = ids.EPOCH + dt.timedelta(days=2_000_000)
 
 
 class RebuildError(Exception):
@@ -166,6 +186,36 @@ def rebuild_state(folder: Path, *, is_forced: bool = False, clock: Clock = utc_n
     )
 
 
+def captures(connection: duckdb.DuckDBPyConnection, span: Span) -> Iterator[KnownCapture | Lineage]:
+    """What revise remembers of captures, and link of their articles: an article's together, in observed order."""
+    return _memories(_rows(connection, _CAPTURES, **asdict(span)))
+
+
+def sketches(connection: duckdb.DuckDBPyConnection, span: Span) -> Iterator[Sketch]:
+    """What link remembers of texts, in the order in which they were stored."""
+    rows = _rows(connection, _TEXTS, **asdict(span), limit=SKETCH_LIMIT, changes=sorted(NEW_CONTENT))
+    return (sketch for row in rows if (sketch := sketch_of(msgspec.convert(row, Article))))
+
+
+def aliases(connection: duckdb.DuckDBPyConnection, span: Span) -> Iterator[KnownAlias]:
+    """What identify remembers of names; of two articles of one name the one that was read there comes last."""
+    for are_own in (False, True):
+        yield from _aliases(_rows(connection, _NAMED, **asdict(span)), are_own=are_own)
+
+
+def store(state: State, records: Iterable[object], now: dt.datetime) -> Counter[type[Any]]:
+    """Commit what is to be remembered; gives how many there were of each kind."""
+    stored: Counter[type[Any]] = Counter()
+    remaining = iter(records)
+    while batch := list(islice(remaining, BATCH)):
+        gathered = Gathered()
+        for record in batch:
+            gathered.add(record)
+        state.commit([], gathered, now)
+        stored.update(type(record) for record in batch)
+    return stored
+
+
 def _added_feeds(folder: Path) -> list[FeedSetting]:
     """The feeds that were added by command, credentials included: they stand in the old state.db only."""
     try:
@@ -191,12 +241,9 @@ def _fill(
     try:
         feeds = [msgspec.convert(row, Feed) for row in _rows(connection, _FEEDS)]
         _store_feeds(folder, feeds)
-        stored = _store(state, _memories(_rows(connection, _CAPTURES, since=now - ARTICLE_TTL)), now)
-        texts = _rows(connection, _TEXTS, since=now - SKETCH_TTL, limit=SKETCH_LIMIT, changes=sorted(NEW_CONTENT))
-        stored += _store(state, (sketch_of(msgspec.convert(row, Article)) for row in texts), now)
-        for are_own in (False, True):  # of two articles of one name the one that was read there comes last, and stays
-            named = _rows(connection, _NAMED, since=now - ALIAS_TTL)
-            _store(state, _aliases(named, are_own=are_own), now)
+        stored = store(state, captures(connection, Span(since=now - ARTICLE_TTL)), now)
+        stored += store(state, sketches(connection, Span(since=now - SKETCH_TTL)), now)
+        store(state, aliases(connection, Span(since=now - ALIAS_TTL)), now)
         newest = connection.execute("SELECT max(ingested_at) FROM articles").fetchone()
         if newest and newest[0]:  # what is delivered from now on bears no earlier time
             state.set_cursor(f"iceberg:{place}", 0, newest[0])
@@ -222,19 +269,6 @@ def _store_feeds(folder: Path, feeds: Sequence[Feed]) -> None:
                 for feed in feeds
             ],
         )
-
-
-def _store(state: State, records: Iterable[object], now: dt.datetime) -> Counter[type[Any]]:
-    """Commit what is to be remembered; gives how many there were of each kind."""
-    stored: Counter[type[Any]] = Counter()
-    wanted = (record for record in records if record is not None)
-    while batch := list(islice(wanted, BATCH)):
-        gathered = Gathered()
-        for record in batch:
-            gathered.add(record)
-        state.commit([], gathered, now)
-        stored.update(type(record) for record in batch)
-    return stored
 
 
 def _memories(rows: Iterable[dict[str, Any]]) -> Iterator[KnownCapture | Lineage]:
@@ -281,7 +315,6 @@ def _known(article: Article, row: dict[str, Any]) -> KnownCapture:
     looked_at = row["seen_until"] or article.observed_at  # the earliest that it can have been: it is no column
     return replace(
         remembered(article, _notice(article, row)),
-        seen_at=row["seen_until"],
         sights=() if availability is Availability.LIVE else ((looked_at, availability),),
         judged_seq=row["judged_seq"],
         predecessor_id=row["predecessor_id"],

@@ -8,7 +8,6 @@ takes it up at its own stage instead of fetching the page once more.
 
 import contextlib
 import datetime as dt
-import html
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,12 +15,11 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.durations import parse_duration
-from pipeline.held import forget_held
+from pipeline.held import entry_of, forget_held, held_record
 from pipeline.ledger import Ledger
 from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME, State, host_of
 from schemas import codec, ids
-from schemas.enums import BodyPolicy, Origin, OutcomeKind, Reason, Source, Stage
+from schemas.enums import Origin, OutcomeKind, Reason, Stage
 from schemas.records import Capture, DeadLetter, Entry, Feed, Outcome, Page
 
 
@@ -69,6 +67,29 @@ def replay(
         LedgerError: nothing is there to read.
         StateError: the state file cannot be used.
     """
+    entries, held, left = _parted(folder, stage, reason, since)
+    if entries and not is_dry:
+        _put_back(folder, entries, held, now)
+    return Replayed(entries=tuple(entries.values()), left=tuple(left))
+
+
+def replayable(folder: Path) -> list[Entry | Page | Capture]:
+    """The records of all dead letters that can be put back, as their next attempt, in order of their entries.
+
+    Raises:
+        LedgerError: nothing is there to read.
+    """
+    entries, held, _ = _parted(folder, None, None, None)
+    return [held_record(entry, *held[entry_id]) if entry_id in held else entry for entry_id, entry in entries.items()]
+
+
+# ── inside ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _parted(
+    folder: Path, stage: Stage | None, reason: Reason | None, since: dt.datetime | None
+) -> tuple[dict[str, Entry], dict[str, tuple[str, bytes]], list[Left]]:
+    """The entries to put back, the records that are held for them as kind and msgpack, and the letters left."""
     with Ledger(folder) as ledger:
         letters = _letters(ledger, stage, reason, since)
         feeds = {known.record.feed_id: known.record for known in ledger.rows(Feed)}
@@ -98,65 +119,7 @@ def replay(
                 held[entry_id] = ("page" if isinstance(record, Page) else "capture", letter.raw)
             continue
         left.append(Left(letter_id=letter.id, stage=letter.stage, reason=letter.reason, why=why))
-    if entries and not is_dry:
-        _put_back(folder, entries, held, now)
-    return Replayed(entries=tuple(entries.values()), left=tuple(left))
-
-
-def read_since(text: str, now: dt.datetime) -> dt.datetime:
-    """The moment that `text` means: an ISO 8601 time (UTC if it names no zone), or how long ago: 90s, 5m, 2h, 3d, 1w.
-
-    Raises:
-        ValueError: if it is neither; the message says so.
-    """
-    with contextlib.suppress(ValueError):
-        return now - parse_duration(text)
-    try:
-        moment = dt.datetime.fromisoformat(text.strip())
-        return moment.replace(tzinfo=moment.tzinfo or dt.UTC).astimezone(dt.UTC)
-    except (ValueError, OverflowError):
-        raise ValueError(f"{text!r} is no time: 2026-03-01T12:00 or 2h was expected") from None
-
-
-def entry_of(record: Entry | Page | Capture, feeds: Mapping[str, Feed]) -> Entry:
-    """The entry behind a record. Of a capture it is made anew, from its article and its feed's settings."""
-    if isinstance(record, Entry):
-        return record
-    if isinstance(record, Page):
-        return record.entry
-    article = record.article
-    feed = feeds.get(article.feed_id or "")
-    is_from_feed = article.source is Source.FEED
-    return Entry(
-        entry_id=record.entry_id,
-        feed_id=article.feed_id,
-        entry_key=record.entry_key or article.guid or article.url,
-        fingerprint="",
-        change_no=0,
-        origin=record.origin,
-        observed_at=article.observed_at,
-        attempt=record.attempt,
-        guid=article.guid,
-        url=article.url,
-        title=article.title,
-        summary=article.summary or "",
-        content="".join(f"<p>{html.escape(part)}</p>" for part in article.body.split("\n\n")) if is_from_feed else "",
-        authors=article.authors,
-        tags=article.tags,
-        image_url=article.image_url,
-        published_at=article.published_at,
-        published_at_raw=article.published_at_raw,
-        published_zone=article.published_zone,
-        modified_at=article.modified_at,
-        outlet=record.outlet,
-        language=article.language,
-        timezone=feed.timezone if feed else None,
-        rights=feed.rights if feed else None,
-        body_policy=feed.body_policy if feed else BodyPolicy.FULL,
-    )
-
-
-# ── inside ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+    return entries, held, left
 
 
 def _letters(ledger: Ledger, stage: Stage | None, reason: Reason | None, since: dt.datetime | None) -> list[DeadLetter]:

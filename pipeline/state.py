@@ -16,18 +16,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipeline import alias_store, copy_store, embargo
+from pipeline import alias_store, backfill_store, copy_store, embargo, raw_folders
+from pipeline.backfill_store import Reached, Step
 from pipeline.held import Held, forget_held, take_held
+from pipeline.sources.base import raw_key_of
 from schemas import codec, ids
-from schemas.enums import Origin, OutcomeKind, Reason, Stage
+from schemas.enums import Origin, OutcomeKind, Reason, Source, Stage
 from schemas.memory import KnownAlias, KnownCapture, Lineage, Sketch
-from schemas.records import DeadLetter, Entry, Feed, FeedDue, Outcome, Poll, PollState, Revision, Validators
+from schemas.records import Article, DeadLetter, Entry, Feed, FeedDue, Outcome, Poll, PollState, Revision, Validators
 from schemas.tables import ROWS, TABLE_OF, TABLES, time_of
 from transforms import outcomes
 from transforms.visits import SINGLE_RUN, Policy, next_visit
 from transforms.write import Gathered
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 FILE_NAME = "state.db"
 BUSY_TIMEOUT_S = 30.0  # a reader beside the run waits this long for the commit of a cycle
 UNACCOUNTED_TRIES = 3  # attempts after which an entry that the graph lost without a word is a dead letter
@@ -39,17 +41,29 @@ CREATE TABLE feeds (feed_id TEXT PRIMARY KEY, request_url TEXT NOT NULL, feed BL
     due_at INTEGER NOT NULL DEFAULT 0, is_active INTEGER NOT NULL DEFAULT 1) WITHOUT ROWID;
 CREATE INDEX feeds_due ON feeds (due_at) WHERE is_active;
 CREATE TABLE queue (entry_id TEXT PRIMARY KEY, host TEXT NOT NULL, due_at INTEGER NOT NULL,
-    is_revisit INTEGER NOT NULL, entry BLOB NOT NULL, url TEXT NOT NULL DEFAULT '');
+    is_revisit INTEGER NOT NULL, entry BLOB NOT NULL, url TEXT NOT NULL DEFAULT '',
+    is_backfill INTEGER NOT NULL DEFAULT 0);
 CREATE INDEX queue_due ON queue (due_at);
 CREATE INDEX queue_turns ON queue (host, is_revisit, due_at);
 CREATE INDEX queue_revisits ON queue (url) WHERE is_revisit;
 CREATE TABLE replays (entry_id TEXT PRIMARY KEY, kind TEXT NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE captures (capture_id TEXT PRIMARY KEY, article_id TEXT NOT NULL, observed_at INTEGER NOT NULL,
-    known BLOB NOT NULL) WITHOUT ROWID;
+    known BLOB NOT NULL, stored_on INTEGER NOT NULL DEFAULT 0) WITHOUT ROWID;
 CREATE INDEX captures_of_article ON captures (article_id, observed_at);
 CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, tab TEXT NOT NULL, row BLOB NOT NULL);
 CREATE TABLE cursors (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL, ingested_at INTEGER NOT NULL) WITHOUT ROWID;
 """
+
+# What each version brought: a file of the version before is brought up to date when it is opened.
+_MIGRATIONS = {
+    "2": (
+        "ALTER TABLE queue ADD COLUMN is_backfill INTEGER NOT NULL DEFAULT 0;"  # version 3
+        "ALTER TABLE captures ADD COLUMN stored_on INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE aliases ADD COLUMN stored_on INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE sketches ADD COLUMN stored_on INTEGER NOT NULL DEFAULT 0;"
+        "ALTER TABLE lineages ADD COLUMN stored_on INTEGER NOT NULL DEFAULT 0;"
+    ),
+}
 
 
 class StateError(Exception):
@@ -86,7 +100,8 @@ class State:
             with self._transaction():
                 if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'meta'").fetchone():
                     self._create()
-                for statement in embargo.SCHEMA.split(";"):  # younger than files of this version
+                self._migrate()
+                for statement in (embargo.SCHEMA + backfill_store.SCHEMA).split(";"):
                     self._db.execute(statement)
             version = self._meta("version")
         except sqlite3.DatabaseError as error:
@@ -144,6 +159,10 @@ class State:
         )
         return [_feed_due(*row) for row in rows if row]
 
+    def known_feeds(self) -> list[Feed]:
+        """All feeds, those too that are no longer polled."""
+        return [codec.decode(row[0], Feed) for row in self._db.execute("SELECT feed FROM feeds ORDER BY feed_id")]
+
     def feeds_due(self, now: dt.datetime, limit: int) -> list[FeedDue]:
         """The feeds whose time has come, with what is remembered of them, the longest waiting first."""
         rows = self._db.execute(
@@ -161,12 +180,12 @@ class State:
             )
 
     def next_due(self, *, with_queue: bool = True) -> dt.datetime | None:
-        """When the next feed is due, or the next entry in the queue; None if there is none."""
+        """When the next feed is due, or the next entry in a run's queue; None if there is none."""
         row = self._db.execute(
             """
             SELECT min(due_at) FROM (
                 SELECT min(due_at) AS due_at FROM feeds WHERE is_active
-                UNION ALL SELECT min(due_at) FROM queue WHERE ?)
+                UNION ALL SELECT min(due_at) FROM queue WHERE NOT is_backfill AND ?)
             """,
             (with_queue,),
         ).fetchone()
@@ -174,12 +193,12 @@ class State:
 
     # ── the queue of entries without a terminal outcome ────────────────────────────────────────────────────────────
 
-    def entries_due(self, now: dt.datetime, limit: int, per_host: int) -> list[Entry]:
+    def entries_due(self, now: dt.datetime, limit: int, per_host: int, *, of_backfill: bool = False) -> list[Entry]:
         """Entries whose time has come: at most `per_host` of one host and `limit` in all, the longest waiting first.
 
         The bound per host lets the entries of a slow host wait without keeping those of others from their turn.
         Revisits stand behind a host's other entries, and take a quarter of its places at most: they never crowd out
-        what is new.
+        what is new. A run and a backfill beside it have queues of their own.
         """
         rows = self._db.execute(
             """
@@ -188,11 +207,11 @@ class State:
                     SELECT rowid AS arrival, is_revisit,
                            row_number() OVER (PARTITION BY host ORDER BY is_revisit, due_at, rowid) AS place,
                            row_number() OVER (PARTITION BY host, is_revisit ORDER BY due_at, rowid) AS place_of_kind
-                    FROM queue WHERE due_at <= ?)
+                    FROM queue WHERE due_at <= ? AND is_backfill = ?)
                 WHERE place <= ? AND (NOT is_revisit OR place_of_kind <= ?) ORDER BY place, arrival LIMIT ?
             ) ON queue.rowid = arrival ORDER BY place, arrival
             """,
-            (ids.micros(now), per_host, max(1, per_host // 4), limit),
+            (ids.micros(now), of_backfill, per_host, max(1, per_host // 4), limit),
         )
         return [codec.decode(row[0], Entry) for row in rows]
 
@@ -200,14 +219,30 @@ class State:
         """Part the entries of a cycle: those to fetch, and the records that are held for the others."""
         return take_held(self._db, entries)
 
-    def queue_length(self) -> int:
-        """How many entries wait for a terminal outcome."""
-        return int(self._db.execute("SELECT count(*) FROM queue").fetchone()[0])
+    def queue_length(self, *, of_backfill: bool = False) -> int:
+        """How many entries of a run, or of a backfill, wait for a terminal outcome."""
+        query = "SELECT count(*) FROM queue WHERE is_backfill = ?"
+        return int(self._db.execute(query, (of_backfill,)).fetchone()[0])
+
+    # ── backfills ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def knows_record(self, key: str) -> bool:
+        """Whether a backfill has taken in this record, or a run whose raw pages it was read from."""
+        return backfill_store.knows(self._db, key)
+
+    def reached(self, job: str, source: str) -> Reached | None:
+        """How far a backfill has read a source; None if it never did."""
+        return backfill_store.reached_of(self._db, job, source)
 
     # ── the commit ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def commit(
-        self, taken: Sequence[Entry], gathered: Gathered, now: dt.datetime, policy: Policy = SINGLE_RUN
+        self,
+        taken: Sequence[Entry],
+        gathered: Gathered,
+        now: dt.datetime,
+        policy: Policy = SINGLE_RUN,
+        step: Step | None = None,
     ) -> list[Outcome]:
         """Write all that a cycle produced, in one transaction.
 
@@ -216,6 +251,7 @@ class State:
             gathered: what its graph produced.
             now: when it is committed.
             policy: which pages are looked at again.
+            step: what a backfill adds.
 
         Returns:
             The outcomes written to the ledger, for counting.
@@ -234,6 +270,19 @@ class State:
         for table in TABLES.values():
             rows += gathered.of(table.record) if table.record not in {Outcome, Revision} else []
         rows += [*ledger, *(each for each in gathered.of(Revision) if each.capture_id not in died)]
+        records = {each.entry_id for each in ledger if each.origin is Origin.BACKFILL and each.is_terminal}
+        # A run's own pages are known to a backfill from the raw archive.
+        records |= {
+            raw_key_of(article.raw_ref, article.url, article.observed_at)
+            for article in gathered.of(Article)
+            if article.raw_ref and article.source is Source.WEB
+        }
+        queued: dict[str, Entry] = {}
+        if step:
+            rows += step.damage
+            queued = {entry.entry_id: entry for entry in step.entries}
+            records |= queued.keys() | {outcome.entry_id for outcome in step.damage}
+            waiting |= {entry_id: (entry, now) for entry_id, entry in queued.items()}
         with self._transaction():
             self._remember_polls(gathered.of(PollState))
             self._db.executemany(
@@ -247,7 +296,7 @@ class State:
             )
             self._db.executemany(
                 """
-                INSERT INTO queue VALUES (?, ?, ?, ?, ?, ?)
+                INSERT INTO queue VALUES (?, ?, ?, ?, ?, ?, ?)
                 ON CONFLICT (entry_id) DO UPDATE SET due_at = excluded.due_at, entry = excluded.entry
                 """,
                 [
@@ -258,15 +307,20 @@ class State:
                         entry.origin is Origin.REVISIT,
                         codec.encode(entry),
                         entry.url,
+                        entry.entry_id in queued or entry.origin is Origin.BACKFILL,
                     )
                     for entry, due_at in waiting.values()
                 ],
             )
             forget_held(self._db)
-            self._remember_captures(known for known in gathered.of(KnownCapture) if known.capture_id not in died)
+            captures = (known for known in gathered.of(KnownCapture) if known.capture_id not in died)
+            self._remember_captures(captures, now)
             sketches = (sketch for sketch in gathered.of(Sketch) if sketch.capture_id not in died)
-            copy_store.remember(self._db, sketches, gathered.of(Lineage))
-            alias_store.remember(self._db, gathered.of(KnownAlias))
+            copy_store.remember(self._db, sketches, gathered.of(Lineage), now)
+            alias_store.remember(self._db, gathered.of(KnownAlias), now)
+            backfill_store.remember(self._db, records)
+            if step:
+                backfill_store.note(self._db, step.reached)
             self._put_outbox(embargo.hold(self._db, rows + letters, now))
         return ledger
 
@@ -322,6 +376,20 @@ class State:
             seq = min(self.cursor(sink)[0] for sink in sinks)
             self._db.execute("DELETE FROM outbox WHERE seq <= ?", (seq,))
 
+    def raw_folders(self) -> list[Path]:
+        """The folders in which runs keep raw pages."""
+        return list(raw_folders.noted(self._db))
+
+    def note_raw(self, folder: Path) -> None:
+        """Note where pages are kept as they came."""
+        with self._transaction():
+            raw_folders.note(self._db, folder)
+
+    def note_raw_keep(self, folder: Path, keep: dt.timedelta | None) -> None:
+        """Note how long pages are kept there; None for ever."""
+        with self._transaction():
+            raw_folders.note_keep(self._db, folder, keep)
+
     # ── inside ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _create(self) -> None:
@@ -331,6 +399,14 @@ class State:
         self._db.executemany(
             "INSERT INTO meta VALUES (?, ?)", [("version", str(STATE_VERSION)), ("id", secrets.token_hex(4))]
         )
+
+    def _migrate(self) -> None:
+        statements = _MIGRATIONS.get(self._meta("version"))
+        if statements is None:
+            return
+        for statement in statements.split(";"):
+            self._db.execute(statement)
+        self._db.execute("UPDATE meta SET value = ? WHERE key = 'version'", (str(STATE_VERSION),))
 
     def _meta(self, key: str) -> str:
         row = self._db.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
@@ -357,11 +433,12 @@ class State:
             [(codec.encode(state), ids.micros(state.due_at) if state.due_at else 0, state.feed_id) for state in states],
         )
 
-    def _remember_captures(self, captures: Iterable[KnownCapture]) -> None:
+    def _remember_captures(self, captures: Iterable[KnownCapture], now: dt.datetime) -> None:
+        stored_on = ids.day_number(now)
         self._db.executemany(
-            "REPLACE INTO captures VALUES (?, ?, ?, ?)",
+            "REPLACE INTO captures VALUES (?, ?, ?, ?, ?)",
             [
-                (known.capture_id, known.article_id, ids.micros(known.observed_at), codec.encode(known))
+                (known.capture_id, known.article_id, ids.micros(known.observed_at), codec.encode(known), stored_on)
                 for known in sorted(captures, key=_judged_seq)  # of two of a capture the later judgement stays
             ],
         )
@@ -420,7 +497,8 @@ def _settle(
             ledger.append(outcome)
             waiting[entry.entry_id] = (replace(entry, attempt=entry.attempt + 1), outcome.retry_at or now)
     for entry in open_entries.values():
-        if entry.attempt < UNACCOUNTED_TRIES:
+        # A backfill's record is not in the queue, from where it could be taken again: its dead letter is.
+        if entry.attempt < UNACCOUNTED_TRIES and entry.origin is not Origin.BACKFILL:
             waiting[entry.entry_id] = (replace(entry, attempt=entry.attempt + 1), now)
             continue
         outcome, letter = outcomes.bug(entry, Stage.WRITE, RuntimeError("no stage gave it an outcome"), now)

@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from pipeline.backfill_store import Reached, all_reached
 from pipeline.data_directory import LOCK_FILE
 from pipeline.embargo import held_back
 from pipeline.ledger import Ledger, LedgerError
@@ -112,6 +113,7 @@ class Status:
         outbox_since: about when the oldest of them was committed.
         embargoed_rows: rows that wait for the end of an embargo.
         sinks: by name.
+        backfills: how far each source was read that was touched in the last `GAPS_SHOWN`, the newest last.
         rows: of each table in the warehouse.
     """
 
@@ -128,6 +130,7 @@ class Status:
     outbox_since: dt.datetime | None
     embargoed_rows: int
     sinks: tuple[SinkStatus, ...]
+    backfills: tuple[Reached, ...]
     rows: dict[str, int]
 
 
@@ -163,6 +166,7 @@ def status(folder: Path, now: dt.datetime) -> Status:
             outbox_since=outbox_since(state),
             embargoed_rows=len(held_back(state)),
             sinks=tuple(_sinks(state)),
+            backfills=tuple(each for each in all_reached(state) if each.changed_at >= now - GAPS_SHOWN),
             rows={table: _count(ledger, table) for table in TABLES},
         )
 

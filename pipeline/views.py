@@ -91,16 +91,37 @@ _WORDS = {
     ),
 }
 
-# The valid judgement of each capture that says something new.
-_JUDGED = """
-judged AS (
-    SELECT * FROM (
-        SELECT capture_id, article_id, observed_at, change, change_note, pub_status, availability, seen_until,
-               row_number() OVER (PARTITION BY capture_id ORDER BY judged_seq DESC, ingested_at DESC) AS place
+_VALID = """
+    SELECT capture_id, article_id, observed_at, predecessor_id, change, change_note, pub_status, availability,
+           seen_until
+    FROM (
+        SELECT *, row_number() OVER (PARTITION BY capture_id ORDER BY judged_seq DESC, ingested_at DESC) AS place
         FROM revisions
     ) AS ranked
-    WHERE place = 1
-)"""
+    WHERE place = 1"""
+
+# The valid judgement of each capture, and whether it stands: it says something new, and no capture of the same moment
+# was judged against it, which is what a newer extractor made of the same page. That one is the same change of the page.
+# What was seen again stands from then on, and of all captures of that moment it was the newest extractor's.
+_JUDGED = f"""
+superseded AS (
+    SELECT DISTINCT predecessor_id AS capture_id, observed_at FROM ({_VALID}
+    ) AS newer WHERE change <> 'unchanged' AND predecessor_id IS NOT NULL
+), judged AS (
+    SELECT valid.capture_id, valid.article_id, valid.observed_at, valid.pub_status, valid.availability,
+           valid.seen_until,
+           CASE WHEN valid.change = 'extraction' THEN coalesce(min(
+               CASE WHEN valid.change NOT IN ('extraction', 'unchanged') THEN valid.change END) OVER moment,
+               valid.change) ELSE valid.change END AS change,
+           CASE WHEN valid.change = 'extraction' THEN max(valid.change_note) OVER moment
+                ELSE valid.change_note END AS change_note,
+           valid.change <> 'unchanged' AND superseded.capture_id IS NULL AS stood_at_first,
+           valid.change <> 'unchanged' AND (superseded.capture_id IS NULL OR valid.seen_until IS NOT NULL) AS stands
+    FROM ({_VALID}
+    ) AS valid LEFT JOIN superseded
+        ON superseded.capture_id = valid.capture_id AND superseded.observed_at = valid.observed_at
+    WINDOW moment AS (PARTITION BY valid.article_id, valid.observed_at)
+)"""  # noqa: S608  # as below
 
 # The judgement that holds for each article: that of the content seen last.
 _STANDING = """
@@ -109,8 +130,9 @@ standing AS (
         SELECT capture_id, article_id, observed_at, pub_status, availability,
                row_number() OVER (
                    PARTITION BY article_id
-                   ORDER BY coalesce(seen_until, observed_at) DESC, observed_at DESC, capture_id DESC) AS place_in_time
-        FROM judged WHERE change <> 'unchanged'
+                   ORDER BY coalesce(seen_until, observed_at) DESC, CASE WHEN seen_until IS NULL THEN 1 ELSE 0 END,
+                            observed_at DESC, capture_id DESC) AS place_in_time
+        FROM judged WHERE stands
     ) AS ranked
     WHERE place_in_time = 1
 )"""
@@ -147,10 +169,11 @@ WITH {_JUDGED}, {_LINEAGE}, newest AS (
                judged.seen_until,
                row_number() OVER (
                    PARTITION BY articles.article_id
-                   ORDER BY coalesce(judged.seen_until, articles.observed_at) DESC, articles.observed_at DESC,
+                   ORDER BY coalesce(judged.seen_until, articles.observed_at) DESC,
+                            CASE WHEN judged.seen_until IS NULL THEN 1 ELSE 0 END, articles.observed_at DESC,
                             articles.capture_id DESC) AS place_in_time
         FROM articles LEFT JOIN judged ON judged.capture_id = articles.capture_id
-        WHERE coalesce(judged.change, 'new') <> 'unchanged'
+        WHERE coalesce(judged.stands, TRUE)
     ) AS ranked
     WHERE place_in_time = 1 AND coalesce(pub_status, 'usable') = 'usable'
 ), content AS (
@@ -175,21 +198,28 @@ _HISTORY = f"""
 WITH {_JUDGED}, hashes AS (
     SELECT capture_id, max(content_hash) AS content_hash FROM articles GROUP BY capture_id
 ), seen AS (
-    SELECT judged.capture_id, judged.article_id, judged.change, judged.change_note, judged.pub_status,
-           judged.availability, sights.is_return, hashes.content_hash,
+    SELECT judged.capture_id, judged.article_id, judged.observed_at, judged.change, judged.change_note,
+           judged.pub_status, judged.availability, sights.is_return, hashes.content_hash,
            CASE WHEN sights.is_return THEN judged.seen_until ELSE judged.observed_at END AS seen_at
     FROM judged
     JOIN hashes ON hashes.capture_id = judged.capture_id
     CROSS JOIN (SELECT FALSE AS is_return UNION ALL SELECT TRUE) AS sights
-    WHERE judged.change <> 'unchanged' AND (judged.seen_until IS NOT NULL OR NOT sights.is_return)
+    WHERE judged.stands AND CASE WHEN sights.is_return THEN judged.seen_until IS NOT NULL ELSE stood_at_first END
+), told AS (
+    SELECT * FROM (
+        SELECT seen.*,
+               max(CASE WHEN is_return THEN 1 ELSE 0 END) OVER (PARTITION BY article_id, seen_at) AS returns
+        FROM seen
+    ) AS counted
+    WHERE is_return OR returns = 0
 ), ordered AS (
-    SELECT seen.*,
+    SELECT told.*,
            lag(content_hash) OVER in_time AS hash_before,
            lag(pub_status) OVER in_time AS pub_status_before,
            lag(availability) OVER in_time AS availability_before
-    FROM seen WINDOW in_time AS (PARTITION BY article_id ORDER BY seen_at, capture_id)
+    FROM told WINDOW in_time AS (PARTITION BY article_id ORDER BY seen_at, observed_at, capture_id)
 ), numbered AS (
-    SELECT ordered.*, row_number() OVER (PARTITION BY article_id ORDER BY seen_at, capture_id) AS number
+    SELECT ordered.*, row_number() OVER (PARTITION BY article_id ORDER BY seen_at, observed_at, capture_id) AS number
     FROM ordered
     WHERE hash_before IS NULL OR hash_before <> content_hash OR pub_status_before <> pub_status
        OR availability_before <> availability
@@ -218,8 +248,9 @@ WITH {_JUDGED}, {_STANDING}, {_NAMED}, usable AS (
         SELECT article_id, capture_id, coalesce(seen_until, observed_at) AS seen_at,
                row_number() OVER (
                    PARTITION BY article_id
-                   ORDER BY coalesce(seen_until, observed_at) DESC, observed_at DESC, capture_id DESC) AS place_in_time
-        FROM judged WHERE change <> 'unchanged' AND pub_status = 'usable'
+                   ORDER BY coalesce(seen_until, observed_at) DESC, CASE WHEN seen_until IS NULL THEN 1 ELSE 0 END,
+                            observed_at DESC, capture_id DESC) AS place_in_time
+        FROM judged WHERE stands AND pub_status = 'usable'
     ) AS ranked
     WHERE place_in_time = 1
 ), notices AS (
@@ -233,7 +264,7 @@ WITH {_JUDGED}, {_STANDING}, {_NAMED}, usable AS (
                    ORDER BY CASE WHEN judged.change_note IS NULL THEN 1 ELSE 0 END, judged.observed_at DESC,
                             judged.capture_id) AS place_of_note
         FROM judged LEFT JOIN usable ON usable.article_id = judged.article_id
-        WHERE judged.change <> 'unchanged' AND judged.pub_status <> 'usable'
+        WHERE judged.stands AND judged.pub_status <> 'usable'
           AND (usable.article_id IS NULL OR coalesce(judged.seen_until, judged.observed_at) >= usable.seen_at)
     ) AS ranked
     WHERE place_of_note = 1

@@ -27,6 +27,7 @@ class Origin(StrEnum):
 class Stage(StrEnum):
     """The stages of the flow, in order."""
 
+    READ = "read"  # of an archive, by a backfill
     POLL = "poll"
     FETCH = "fetch"
     EXTRACT = "extract"
@@ -88,6 +89,9 @@ class Reason(StrEnum):
     NOT_INITIAL = "not_initial"  # seen at a feed's first poll and not asked for (--initial)
     REFUSED = "refused"  # a sink cannot hold the row
     SUPPRESSED = "suppressed"  # purged, and never to be taken in again
+    KNOWN = "known"  # a backfill's record that was taken in before
+    NOT_WANTED = "not_wanted"  # a backfill's filters leave it out
+    NO_PAYLOAD = "no_payload"  # an archive's record that stands for another one, which is not there
 
 
 class Change(StrEnum):

@@ -27,6 +27,11 @@ def micros(moment: dt.datetime) -> int:
     return (moment - EPOCH) // MICROSECOND
 
 
+def day_number(moment: dt.datetime) -> int:
+    """Whole days since 1970-01-01."""
+    return (moment - EPOCH).days
+
+
 def folded(text: str) -> str:
     """`text` after Unicode NFC and white-space folding: what a content hash sees, and nothing else is changed."""
     return " ".join(unicodedata.normalize("NFC", text).split())

@@ -45,23 +45,26 @@ from transforms.text import (
     paragraphs,
     urls,
 )
+from transforms.timing import StageTime
 from transforms.visits import SINGLE_RUN, Policy, failed
 
 EXTRACTOR = "wirebeam"
 # Ours and trafilatura's, since both make the text: captures of one version are compared, of two versions not.
-EXTRACTOR_VERSION = f"1+trafilatura.{trafilatura.__version__}"
+EXTRACTOR_VERSION = f"2+trafilatura.{trafilatura.__version__}"
 EXCERPT_WORDS = 50  # of a body whose feed allows an excerpt: a search engine's snippet and a half
 BODY_LIMIT = 1_000_000  # characters; the longest live blogs stay below a third of it
 # A page that shows a part only, or is filled in by a script, may hold its whole text in JSON-LD's articleBody. It is
 # taken when it is this much longer: elsewhere it has lost its headings and paragraphs.
 HIDDEN_MUCH_MORE = 2.0
 TITLE_LIMIT = 1_000  # characters
+TIMEOUT_S = 20.0  # of CPU-bound work that one page may take
 FIRST_YEAR = 1990  # an earlier publication date is suspect: there was no web to publish it on
 # A feed's date is finer than a day in an address, and is taken for it when both mean the same day in some time zone.
 SAME_DAY = dt.timedelta(hours=38)
 
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml", "application/xml", "text/xml", "text/plain", ""})
 _NO_PROFILE = SiteProfile(host="")
+_TIME = StageTime(Stage.EXTRACT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +125,17 @@ def from_feed(page: Page, failed: Failed | TaskFailed) -> Page:
     return dataclasses.replace(page, url=url, source=Source.FEED, body=b"", reason=failed.reason, detail=failed.detail)
 
 
+def begin_extraction(pool: Pool, page: Page) -> Page:
+    """Have `page` extracted before `ExtractPages` is given it: what it will emit is the same.
+
+    Returns:
+        What may be given to it then, once, in place of the page: without the body, of which every edge of the graph
+        would make bytes and read them again.
+    """
+    pool.begin(_key(page), capture_of, page, timeout_s=TIMEOUT_S)
+    return dataclasses.replace(page, body=b"")
+
+
 @dataclass
 class ExtractPages(beam.PTransform):
     """`extract` over a PCollection of `Page`, in the process pool.
@@ -137,7 +151,7 @@ class ExtractPages(beam.PTransform):
     """
 
     pool: Shared[Pool]
-    timeout_s: float = 20.0
+    timeout_s: float = TIMEOUT_S
     policy: Policy = SINGLE_RUN
     clock: Clock = utc_now
 
@@ -335,6 +349,10 @@ def _address(base: str, url: str | None) -> str | None:
 # ── the DoFn ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+def _key(page: Page) -> str:
+    return f"extract {page.entry.entry_id} {page.entry.attempt} {page.source}"
+
+
 def _may_fall_back(page: Page) -> bool:
     """Whether the feed's content may stand for the page's: it is nothing new to a revisit."""
     return page.source is not Source.FEED and page.entry.origin is not Origin.REVISIT
@@ -354,11 +372,14 @@ class _ExtractPages(beam.DoFn):
         self._under_way = []
 
     def process(self, page: Page, timestamp: Timestamp = beam.DoFn.TimestampParam) -> None:
-        self._under_way.append((page, timestamp, self._submit(page)))
+        begun = self.pool.get().take_begun(_key(page))
+        task, (whole,) = begun or (self._submit(page), (page,))
+        self._under_way.append((whole, timestamp, task))
 
     def finish_bundle(self) -> Iterator[Any]:
         for page, timestamp, task in self._under_way:
             used, result = page, task.result()
+            _TIME.add(task.cpu_s)
             if not isinstance(result, Capture) and _may_fall_back(page) and result.reason is not Reason.BUG:
                 used = from_feed(page, result)
                 result = self._submit(used).result()

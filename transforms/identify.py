@@ -36,7 +36,7 @@ from schemas.memory import KnownAlias
 from schemas.records import Article, Capture, DeadLetter, Outcome
 from transforms import outcomes
 from transforms.coders import RecordCoder
-from transforms.copies.sketch import fingerprint
+from transforms.copies.sketch import title_hashes
 from transforms.outcomes import Clock
 from transforms.shared import Shared
 from transforms.text import urls
@@ -177,7 +177,7 @@ def identify(capture: Capture, known: Iterable[KnownAlias]) -> Identified:
 def aliases_of(capture: Capture) -> tuple[KnownAlias, ...]:
     """What a capture tells of its names, in their order, under the article id that it has."""
     article = capture.article
-    title, published_at = fingerprint(article.title, "").title, _published_at(article)
+    title, published_at = title_hashes(article.title), _published_at(article)
     return tuple(
         KnownAlias(
             key=name.key,

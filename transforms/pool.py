@@ -77,6 +77,7 @@ class Pool:
         self.workers = workers or len(os.sched_getaffinity(0))
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([PRELOADED])
+        self._begun: dict[str, tuple[Task[Any], tuple[Any, ...]]] = {}
         self._pool = pebble.ProcessPool(
             max_workers=self.workers,
             max_tasks=TASKS_PER_WORKER,
@@ -87,6 +88,15 @@ class Pool:
     def submit(self, function: Callable[..., T], *args: Any, timeout_s: float) -> Task[T]:
         """Run `function(*args)` in a worker; both must be picklable. The time counts from when a worker takes it."""
         return Task(self._pool.schedule(_timed, args=(function, *args), timeout=timeout_s), timeout_s)
+
+    def begin(self, key: str, function: Callable[..., T], *args: Any, timeout_s: float) -> None:
+        """Run `function(*args)` ahead of whoever will ask for it by `key`; begun already, it is not begun again."""
+        if key not in self._begun:
+            self._begun[key] = self.submit(function, *args, timeout_s=timeout_s), args
+
+    def take_begun(self, key: str) -> tuple[Task[Any], tuple[Any, ...]] | None:
+        """The task that was begun under `key` and its arguments, once; None if there is none."""
+        return self._begun.pop(key, None)
 
     def close(self) -> None:
         """End the workers at once; tasks under way are lost."""

@@ -18,8 +18,8 @@ class StageTime:
     """The counter of one stage; made once, when its module is loaded.
 
     Args:
-        stage: the stage. Of poll and fetch it counts what a bundle waits for downloads, of poll and extract the CPU
-            seconds of the pool's workers, of the others the time in their pure function.
+        stage: the stage. Of poll and fetch it counts what a bundle waits for downloads, of poll, extract and tag
+            the CPU seconds of the pool's workers, of the others the time in their pure function.
     """
 
     def __init__(self, stage: Stage) -> None:

@@ -28,8 +28,8 @@ def latest(
     import duckdb
 
     from pipeline.data_directory import warehouse_of
+    from pipeline.durations import read_since
     from pipeline.newest import Asked, find, like, read
-    from pipeline.replay import read_since
     from pipeline.warehouse import WarehouseError, connect
     from transforms.outcomes import utc_now
 

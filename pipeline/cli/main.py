@@ -3,6 +3,7 @@
 import typer
 
 from pipeline.cli import (
+    backfill,
     demo,
     diff,
     export,
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 app.command("run")(run_feeds.run)
 app.command("poll")(run_feeds.poll)
+app.command("backfill")(backfill.backfill)
 app.command("sql")(sql.sql)
 app.command("latest")(latest.latest)
 app.command("export")(export.export)

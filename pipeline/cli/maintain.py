@@ -66,6 +66,8 @@ def print_report(report: "Report") -> None:
                 _megabytes(one.bytes_deleted),
             )
         out.print(table)
+    for raw, freed in report.raw.items():
+        out.print(f"{escape(str(raw))}: {_megabytes(freed)} of raw pages deleted", soft_wrap=True)
 
 
 def _megabytes(size: int) -> str:

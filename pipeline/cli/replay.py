@@ -28,8 +28,8 @@ def replay(
     form: Annotated[TextFormat, typer.Option("--format", help="For a person, or for a script.")] = TextFormat.TEXT,
 ) -> None:
     """Put dead letters back into the graph; the run, live or the next one, takes them up."""
+    from pipeline.durations import read_since
     from pipeline.ledger import LedgerError
-    from pipeline.replay import read_since
     from pipeline.replay import replay as put_back
     from pipeline.state import StateError
     from transforms.outcomes import utc_now

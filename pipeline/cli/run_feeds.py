@@ -5,20 +5,17 @@ import dataclasses
 import functools
 import inspect
 import ipaddress
-import os
-import signal
-import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import structlog
 import typer
 
-from pipeline.cli.terminal import FAULT, USAGE, console, fail, say_error
+from pipeline.cli.stopping import Stop, stop_signals
+from pipeline.cli.terminal import FAULT, USAGE, console, fail, say_error, usage_errors
 from pipeline.durations import parse_duration
 from pipeline.logs import LogForm, configure
 
@@ -26,14 +23,16 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from pipeline.config import Config, SinkConfig
+    from pipeline.deliver import Terms
+    from pipeline.engine import Settings
     from pipeline.feed_source import FeedLists
-    from pipeline.live import FeedCount, Progress, RunReport, Settings
+    from pipeline.live import FeedCount, Progress, RunReport
     from pipeline.sinks.base import Sink
     from transforms.schedule import Limits
     from transforms.web.messages import HttpConfig
 
 
-def _read_config(context: typer.Context, given: Path | None) -> Path | None:
+def read_config(context: typer.Context, given: Path | None) -> Path | None:
     """Read the configuration file before the other options: what it says stands in for those that are not given."""
     from pipeline.config import ConfigError, find_config
 
@@ -58,7 +57,7 @@ class Options:
     config: Annotated[
         Path | None,
         typer.Option(
-            callback=_read_config,
+            callback=read_config,
             is_eager=True,
             help="A file of options and sinks; wirebeam.toml in the working directory, if it is there.",
             show_default=False,
@@ -104,11 +103,8 @@ class Call:
         return tuple(self.options.feeds or self.config.feeds)
 
     def sinks(self, given: list[str] | None) -> "tuple[SinkConfig, ...]":
-        """The sinks of the command line, which take everything; else those of the file."""
-        from pipeline.config import SinkConfig
-        from pipeline.deliver import Terms
-
-        return tuple(SinkConfig(uri=uri, terms=Terms()) for uri in given or ()) or self.config.sinks
+        """The sinks of the command line, else those of the file."""
+        return chosen_sinks(given, self.config)
 
 
 def _takes_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -145,21 +141,26 @@ def run(
     revisit: Annotated[
         str, typer.Option(help="Ages at which a published page is looked at again; none for never.")
     ] = "3h,24h",
+    raw: Annotated[
+        Path | None, typer.Option(help="A folder in which every fetched page is kept as it came, as WARC.")
+    ] = None,
+    raw_keep: Annotated[
+        str | None, typer.Option(help="How long raw pages are kept, e.g. 90d; for ever without it.")
+    ] = None,
 ) -> None:
     """Poll feeds, fetch their pages, and write one row per article that is new or has changed.
 
     Runs until it is stopped (SIGTERM or Ctrl-C; a second one ends it at once and loses nothing), or once with --once.
     """
-    from pipeline.config import SinkConfig, ages
-    from pipeline.data_directory import warehouse_of
-    from pipeline.deliver import Terms
+    from pipeline.config import ages
     from transforms.visits import SINGLE_RUN, Policy
 
-    with _usage_errors("--revisit"):
+    with usage_errors("--revisit"):
         policy = SINGLE_RUN if once else Policy(revisits=ages(revisit))
-    own = SinkConfig(uri=f"iceberg:{warehouse_of(call.options.data)}", terms=Terms())
-    settings = dataclasses.replace(_settings(call.options, is_once=once), policy=policy)
-    _run(call, call.sinks(sink) or (own,), settings)
+    with usage_errors("--raw-keep"):
+        keep = parse_duration(raw_keep) if raw_keep else None
+    settings = dataclasses.replace(_settings(call.options, is_once=once), policy=policy, raw=raw, raw_keep=keep)
+    _run(call, call.sinks(sink) or (own_sink(call.options.data),), settings)
 
 
 @_takes_options
@@ -177,15 +178,15 @@ def poll(
 def _settings(options: Options, *, is_once: bool) -> "Settings":
     """How to run, from what both commands are told."""
     from pipeline.config import newest
-    from pipeline.live import Settings
+    from pipeline.engine import Settings
 
-    with _usage_errors("--initial"):
+    with usage_errors("--initial"):
         initial = newest(options.initial)
-    with _usage_errors("--flush"):
+    with usage_errors("--flush"):
         flush = parse_duration(options.flush)
-    with _usage_errors():
+    with usage_errors():
         return Settings(
-            http=_http(options),
+            http=http_config(options.contact, options.allow_net, options.concurrency, options.host_delay),
             initial=initial,
             limits=None if is_once else _limits(options),
             flush_s=flush.total_seconds(),
@@ -198,31 +199,28 @@ def _run(call: Call, wanted: "Sequence[SinkConfig]", settings: "Settings") -> No
     from pipeline.data_directory import DataDirectoryError, RunnerLock
     from pipeline.feed_source import FeedLists
     from pipeline.metrics import MetricsError
-    from pipeline.sinks import open_sink
+    from pipeline.raw_archive import RawArchiveError
     from pipeline.sinks.base import SinkError
     from pipeline.state import StateError
 
     options, is_once = call.options, settings.limits is None
-    with _usage_errors("--for"):
+    with usage_errors("--for"):
         time_limit = parse_duration(options.stop_after) if options.stop_after else None
     source = FeedLists(call.feeds(), options.data)
     _check_feeds(source, options.contact, may_be_empty=not is_once)
     try:
         lock = RunnerLock(options.data)
-        sinks = [open_sink(each.uri) for each in wanted]
+        sinks, terms = opened_sinks(wanted)
         if settings.ends_after_poll and not all(sink.takes_entries for sink in sinks):
             fail("--to: a warehouse takes no entries; use jsonl:DIR", USAGE)
-        terms = {sink.uri: each.terms for sink, each in zip(sinks, wanted, strict=True)}
-        if len(terms) < len(sinks):
-            fail(f"a sink is named twice: {', '.join(sink.uri for sink in sinks)}", USAGE)
         settings = dataclasses.replace(settings, terms=terms)
-        with _stop_signals() as stop:
+        with stop_signals() as stop:
             if is_once:
                 failed = _run_once(options.data, source, sinks, settings, stop)
             else:
                 failed = _run_always(options.data, source, sinks, settings, stop, options.metrics, time_limit)
         lock.release()
-    except (DataDirectoryError, StateError, SinkError, MetricsError) as error:
+    except (DataDirectoryError, StateError, SinkError, MetricsError, RawArchiveError) as error:
         fail(str(error), FAULT)
     for error_text in failed.values():
         say_error(f"{error_text}; its rows wait in {options.data} for the next run")
@@ -230,19 +228,55 @@ def _run(call: Call, wanted: "Sequence[SinkConfig]", settings: "Settings") -> No
         raise typer.Exit(FAULT)
 
 
-def _http(options: Options) -> "HttpConfig":
+def chosen_sinks(given: "Sequence[str] | None", config: "Config") -> "tuple[SinkConfig, ...]":
+    """The sinks of the command line, which take everything; else those of the file."""
+    from pipeline.config import SinkConfig
+    from pipeline.deliver import Terms
+
+    return tuple(SinkConfig(uri=uri, terms=Terms()) for uri in given or ()) or config.sinks
+
+
+def opened_sinks(wanted: "Sequence[SinkConfig]") -> "tuple[list[Sink], dict[str, Terms]]":
+    """The sinks, and the terms of each by its URI.
+
+    Raises:
+        SinkError: one cannot be opened.
+    """
+    from pipeline.sinks import open_sink
+
+    sinks = [open_sink(each.uri) for each in wanted]
+    terms = {sink.uri: each.terms for sink, each in zip(sinks, wanted, strict=True)}
+    if len(terms) < len(sinks):
+        fail(f"a sink is named twice: {', '.join(sink.uri for sink in sinks)}", USAGE)
+    return sinks, terms
+
+
+def own_sink(data: Path) -> "SinkConfig":
+    """The data directory's own warehouse, for want of another sink."""
+    from pipeline.config import SinkConfig
+    from pipeline.data_directory import warehouse_of
+    from pipeline.deliver import Terms
+
+    return SinkConfig(uri=f"iceberg:{warehouse_of(data)}", terms=Terms())
+
+
+def http_config(
+    contact: str | None, allow_net: Sequence[str] | None, concurrency: int, host_delay_s: float
+) -> "HttpConfig":
+    """How pages are downloaded.
+
+    Raises:
+        ValueError: a network cannot be read.
+    """
     from transforms.web.messages import HttpConfig
 
     return HttpConfig(
-        contact=options.contact,
-        allow_net=tuple(options.allow_net or ()),
-        concurrency=options.concurrency,
-        host_delay_s=options.host_delay,
+        contact=contact, allow_net=tuple(allow_net or ()), concurrency=concurrency, host_delay_s=host_delay_s
     )
 
 
 def _run_once(
-    data: Path, source: "FeedLists", sinks: "Sequence[Sink]", settings: "Settings", stop: "_Stop"
+    data: Path, source: "FeedLists", sinks: "Sequence[Sink]", settings: "Settings", stop: Stop
 ) -> Mapping[str, str]:
     """One run with its report; which sinks could not take all."""
     from pipeline.live import run_once
@@ -261,7 +295,7 @@ def _run_always(
     source: "FeedLists",
     sinks: "Sequence[Sink]",
     settings: "Settings",
-    stop: "_Stop",
+    stop: Stop,
     address: str | None,
     time_limit: "dt.timedelta | None",
 ) -> Mapping[str, str]:
@@ -306,15 +340,6 @@ def print_report(report: "RunReport") -> None:
     from_feed = sum(count.from_feed for count in report.feeds.values())
     if from_feed:
         out.print(f"{from_feed} of these articles hold the feed's own text, since their page could not be had or read.")
-
-
-@contextlib.contextmanager
-def _usage_errors(option: str = "") -> Iterator[None]:
-    """Whatever option makes no sense ends the command with one clear line."""
-    try:
-        yield
-    except ValueError as error:
-        fail(f"{option}: {error}" if option else str(error), USAGE)
 
 
 def _limits(options: Options) -> "Limits":
@@ -376,35 +401,6 @@ def _progress() -> "Iterator[Callable[[Progress], None] | None]":
             )
 
         yield show
-
-
-class _Stop:
-    """Whether someone asked the run to stop; asked twice, the process ends at once and loses nothing."""
-
-    def __init__(self) -> None:
-        self._asked = threading.Event()
-
-    def is_asked(self) -> bool:
-        return self._asked.is_set()
-
-    def wait(self, seconds: float) -> bool:
-        return self._asked.wait(seconds)
-
-    def ask(self, signal_number: int, _frame: FrameType | None) -> None:
-        if self._asked.is_set():
-            os._exit(128 + signal_number)
-        self._asked.set()
-
-
-@contextlib.contextmanager
-def _stop_signals() -> Iterator[_Stop]:
-    stop = _Stop()
-    before = {number: signal.signal(number, stop.ask) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _is_loopback(url: str) -> bool:

@@ -16,6 +16,7 @@ from pipeline.formats import TableFormat
 if TYPE_CHECKING:
     from pipeline.status import FeedStatus, Status
 
+BACKFILLS_SHOWN = 5  # sources, the newest
 LINES_LIMIT = 30  # feeds and gaps listed in the table format; JSON has all
 
 
@@ -87,6 +88,11 @@ def _summary(found: "Status") -> Iterator[tuple[str, str]]:
     for sink in found.sinks:
         has = f"lacks {sink.rows_behind} rows" if sink.rows_behind else "has all rows"
         yield "sink", f"{sink.uri} {has}, last delivery {ago(sink.delivered_at)}"
+    for read in found.backfills[-BACKFILLS_SHOWN:]:
+        share = f"at {read.position / read.size:.0%}" if read.size else "not at its end"
+        records = ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in sorted(read.counts.items()))
+        is_at = "done" if read.is_done else share
+        yield "backfill", f"{read.source} {is_at}, {ago(read.changed_at)}: {records or 'no records'}"
     yield "rows", ", ".join(f"{number} {table}" for table, number in found.rows.items())
 
 

@@ -1,5 +1,7 @@
 """What the commands share: a console, and one way to say that something is wrong."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import NoReturn
 
 import typer
@@ -28,3 +30,12 @@ def fail(message: str, status: int) -> NoReturn:
     """Say what is wrong, and exit with `status`."""
     say_error(message)
     raise typer.Exit(status)
+
+
+@contextlib.contextmanager
+def usage_errors(option: str = "") -> Iterator[None]:
+    """Whatever option makes no sense ends the command with one clear line."""
+    try:
+        yield
+    except ValueError as error:
+        fail(f"{option}: {error}" if option else str(error), USAGE)

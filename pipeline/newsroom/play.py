@@ -19,8 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.data_directory import warehouse_of
+from pipeline.engine import Settings
 from pipeline.feed_source import FeedLists
-from pipeline.live import HOUSEKEEPING, Settings, run_always
+from pipeline.live import HOUSEKEEPING, run_always
 from pipeline.newsroom.site import Newsroom
 from pipeline.newsroom.world import FIRST_ROUND_AT, LAST_ROUND, ROUND_LASTS
 from pipeline.sinks import open_sink

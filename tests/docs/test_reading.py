@@ -13,10 +13,11 @@ from typer.testing import CliRunner
 
 from pipeline.cli.main import app
 from pipeline.data_directory import warehouse_of
+from pipeline.engine import Settings
 from pipeline.export import export
 from pipeline.feedlist import read_feeds
 from pipeline.formats import FileFormat
-from pipeline.live import Settings, run_once
+from pipeline.live import run_once
 from pipeline.newsroom import Newsroom
 from pipeline.sinks import open_sink
 from tests.conftest import ROOT

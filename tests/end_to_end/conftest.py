@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.data_directory import warehouse_of
+from pipeline.engine import Settings
 from pipeline.feedlist import read_feeds
-from pipeline.live import RunReport, Settings, run_once
+from pipeline.live import RunReport, run_once
 from pipeline.newsroom import Newsroom
 from pipeline.sinks import open_sink
 from transforms.outcomes import utc_now

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.cli.main import app
 from pipeline.deliver import Deliverer
-from pipeline.live import Cycle
+from pipeline.engine import Cycle
 from pipeline.sinks.base import Batch
 from pipeline.sinks.iceberg import IcebergSink
 from pipeline.state import State

@@ -12,8 +12,9 @@ import pytest
 
 from pipeline import warehouse
 from pipeline.data_directory import warehouse_of
+from pipeline.engine import Settings
 from pipeline.feedlist import read_feeds
-from pipeline.live import RunReport, Settings, run_once
+from pipeline.live import RunReport, run_once
 from pipeline.newsroom.enemy import FEEDS, GOOD, MANY, PAGES, Enemy
 from pipeline.sinks import open_sink
 from tests.end_to_end.tables import assert_balanced

@@ -17,8 +17,9 @@ import pytest
 
 from pipeline import warehouse
 from pipeline.data_directory import warehouse_of
+from pipeline.engine import Settings
 from pipeline.feed_source import FeedLists
-from pipeline.live import Settings, run_always
+from pipeline.live import run_always
 from pipeline.metrics import Metrics
 from pipeline.newsroom import Newsroom
 from pipeline.sinks import open_sink

@@ -23,6 +23,8 @@ min_interval = "2m"
 max_interval = "12h"
 interval = "10m"
 revisit = "1h,1d"
+raw = "/data/raw"
+raw_keep = "90d"
 flush = "1m"
 outbox_limit = 5000
 metrics = "127.0.0.1:9464"
@@ -54,7 +56,7 @@ def written(folder: Path, text: str) -> Path:
 def test_every_option_of_a_run_that_lasts_is_a_key() -> None:
     only_of_a_call = {"config", "stop_after"}  # and --once
     options = {each.name for each in dataclasses.fields(Options)} - only_of_a_call
-    assert set(ConfigTable.__struct_fields__) == options | {"revisit", "sink"}
+    assert set(ConfigTable.__struct_fields__) == options | {"revisit", "raw", "raw_keep", "sink"}
 
 
 def test_everything_is_read(tmp_path: Path) -> None:
@@ -71,6 +73,8 @@ def test_everything_is_read(tmp_path: Path) -> None:
         "max_interval": "12h",
         "interval": "10m",
         "revisit": "1h,1d",
+        "raw": "/data/raw",
+        "raw_keep": "90d",
         "flush": "1m",
         "outbox_limit": 5000,
         "metrics": "127.0.0.1:9464",

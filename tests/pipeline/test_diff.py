@@ -163,6 +163,19 @@ def test_a_text_that_came_back_is_a_version_of_its_own_and_what_did_not_change_i
     ]
 
 
+def test_of_each_moment_the_newest_extraction_is_a_version(tmp_path: Path) -> None:
+    first, second, third = capture(1, "A"), capture(2, "B"), capture(3, "A, worse")
+    better = replace(capture(1, "A, better"), capture_id="b" * 32)
+    found = known(
+        tmp_path,
+        *(first, judged(first)),
+        *(better, judged(better, change=Change.EXTRACTION, predecessor_id=first.capture_id, seen_until=at(3))),
+        *(second, judged(second, change=Change.UPDATE, predecessor_id=first.capture_id)),
+        *(third, judged(third, change=Change.UPDATE, predecessor_id=second.capture_id)),
+    )
+    assert [(one.body, one.seen_at) for one in found] == [("A, better", at(1)), ("B", at(2)), ("A, better", at(3))]
+
+
 VERSIONS = [
     Version(
         number=number,

@@ -12,10 +12,14 @@ from pipeline import maintain as maintenance
 from pipeline.data_directory import RunnerLock, warehouse_of
 from pipeline.maintain import ALIAS_TTL, ARTICLE_TTL, CAPTURES_KEPT, EVERY, SKETCH_TTL, Report, StateReport, Task
 from pipeline.memory import StateMemory
+from pipeline.raw_archive import RawArchive
+from pipeline.raw_files import files_of
 from pipeline.sinks import open_sink
 from pipeline.state import State, StateError
+from schemas import ids
 from schemas.memory import KnownAlias, KnownCapture, Lineage, Sketch
 from schemas.records import Article
+from tests.pipeline.test_raw_files import ENTRY, PAGE
 from transforms.link import sketch_of
 from transforms.write import Gathered
 
@@ -58,11 +62,11 @@ def sketch(article: str, observed_at: dt.datetime, words: str = "the ferry to th
     return made
 
 
-def remember(folder: Path, *records: object) -> None:
+def remember(folder: Path, *records: object, stored_at: dt.datetime = ids.EPOCH) -> None:
     state, gathered = State(folder), Gathered()
     for record in records:
         gathered.add(record)
-    state.commit([], gathered, NOW)
+    state.commit([], gathered, stored_at)
     state.close()
 
 
@@ -106,6 +110,16 @@ def test_a_name_is_remembered_while_its_last_sight_is_not_too_old(tmp_path: Path
         assert report.state
         assert report.state.aliases == 1
     assert memory.known(["kept", "gone"]) == [kept]
+
+
+def test_what_a_backfill_stored_today_is_remembered_whatever_its_age(tmp_path: Path, memory: StateMemory) -> None:
+    years_ago = NOW - dt.timedelta(days=3000)
+    records = capture("a", years_ago), lineage("a", years_ago), sketch("a", years_ago), alias("a", years_ago)
+    remember(tmp_path, *records, stored_at=NOW)
+    for days, counts in ((10, (0, 0, 0)), (SKETCH_TTL.days + 1, (0, 1, 0)), (ARTICLE_TTL.days + 1, (1, 0, 1))):
+        assert forgotten(maintain(tmp_path, NOW + dt.timedelta(days=days), is_dry_run=True)) == counts
+        assert forgotten(maintain(tmp_path, NOW + dt.timedelta(days=days))) == counts
+    assert memory.known(["a"]) == []
 
 
 def test_of_a_live_page_only_what_revise_asks_for_is_remembered(tmp_path: Path, memory: StateMemory) -> None:
@@ -262,6 +276,24 @@ def test_the_warehouses_are_those_that_were_delivered_to_and_the_data_directory_
     report = maintenance.maintain(tmp_path, frozenset({Task.WAREHOUSE}), clock=lambda: NOW)
     assert set(report.warehouses) == {elsewhere, warehouse_of(tmp_path)}
     assert (report.state, report.failed) == (None, {})
+
+
+def test_raw_pages_are_kept_as_long_as_the_run_was_told(tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("ninety days", "for ever", "of a backfill")]
+    state = State(tmp_path)
+    for folder, keep in zip(folders, (dt.timedelta(days=90), None, None), strict=True):
+        archive = RawArchive(folder, clock=lambda: NOW - dt.timedelta(days=100))
+        archive.keep(ENTRY, PAGE)
+        archive.close()
+        state.note_raw_keep(folder, keep)
+        state.note_raw(folder)  # changes nothing
+    state.close()
+    expected = maintenance.maintain(tmp_path, frozenset({Task.RAW}), clock=lambda: NOW, is_dry_run=True).raw
+    assert [len(files_of(folder)) for folder in folders] == [1, 1, 1]
+    assert maintenance.maintain(tmp_path, frozenset({Task.RAW}), clock=lambda: NOW).raw == expected
+    assert [len(files_of(folder)) for folder in folders] == [0, 1, 1]
+    assert list(expected) == folders[:1]
+    assert expected[folders[0]] > 0
 
 
 def test_a_warehouse_that_fails_is_named_and_the_rest_is_done(tmp_path: Path) -> None:

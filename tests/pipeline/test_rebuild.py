@@ -55,7 +55,7 @@ def capture(article: str, observed_at: dt.datetime, body: str) -> Article:
     )
 
 
-def publish(folder: Path, *captures: Article) -> None:
+def publish(folder: Path, *captures: Article, now: dt.datetime = NOW) -> None:
     """What a run would do with these captures, one cycle each, delivered."""
     state, memory = State(folder), StateMemory(str(folder))
     for article in captures:
@@ -69,16 +69,16 @@ def publish(folder: Path, *captures: Article) -> None:
         for record in (article, *judgement.revisions, *judgement.known, linked.sketch, *linked.lineages, *linked.links):
             if record is not None:
                 gathered.add(record)
-        state.commit([], gathered, NOW)
-    deliver(folder, state)
+        state.commit([], gathered, now)
+    deliver(folder, state, now)
     memory.close()
     state.close()
 
 
-def deliver(folder: Path, state: State) -> None:
+def deliver(folder: Path, state: State, now: dt.datetime = NOW) -> None:
     sink = open_sink(f"iceberg:{warehouse_of(folder)}")
     rows = tuple(Row(row.seq, row.table, row.record) for row in state.outbox(0, 1000))
-    sink.write(Batch(state.id, rows, Delivery(ingested_at=NOW, batch_id=f"{state.id}-{rows[-1].seq}")))
+    sink.write(Batch(state.id, rows, Delivery(ingested_at=now, batch_id=f"{state.id}-{rows[-1].seq}")))
     sink.close()
 
 
@@ -173,6 +173,7 @@ def test_what_is_too_old_stays_forgotten(tmp_path: Path) -> None:
         capture("old", NOW - ARTICLE_TTL - dt.timedelta(hours=1), TEXT),
         capture("middle", NOW - ARTICLE_TTL, f"{TEXT} And so on."),
         capture("young", NOW - SKETCH_TTL, f"{TEXT} And so forth."),
+        now=NOW - 2 * ARTICLE_TTL,
     )
     rebuilt = rebuild(tmp_path)
     assert (rebuilt.captures, rebuilt.sketches, rebuilt.lineages) == (2, 1, 1)  # "young" stands alone

@@ -1,7 +1,9 @@
 """state.db: one commit point, and a queue in which no entry is lost."""
 
 import datetime as dt
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.data_directory import DataDirectoryError, RunnerLock
+from pipeline.memory import StateMemory
 from pipeline.state import State, StateError
-from schemas import ids
+from schemas import codec, ids
 from schemas.enums import Origin, OutcomeKind, Reason, Stage
 from schemas.records import DeadLetter, Entry, Feed, Outcome, PollState
 from transforms import outcomes
@@ -185,8 +188,61 @@ def test_a_state_of_another_version_is_refused(tmp_path: Path) -> None:
     opened = State(tmp_path)
     opened._db.execute("UPDATE meta SET value = '99' WHERE key = 'version'")
     opened.close()
-    with pytest.raises(StateError, match="state version 99, this program knows 2"):
+    with pytest.raises(StateError, match="state version 99, this program knows 3"):
         State(tmp_path)
+
+
+VERSION_2 = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE feeds (feed_id TEXT PRIMARY KEY, request_url TEXT NOT NULL, feed BLOB NOT NULL, state BLOB NOT NULL,
+    due_at INTEGER NOT NULL DEFAULT 0, is_active INTEGER NOT NULL DEFAULT 1) WITHOUT ROWID;
+CREATE TABLE queue (entry_id TEXT PRIMARY KEY, host TEXT NOT NULL, due_at INTEGER NOT NULL,
+    is_revisit INTEGER NOT NULL, entry BLOB NOT NULL, url TEXT NOT NULL DEFAULT '');
+CREATE TABLE replays (entry_id TEXT PRIMARY KEY, kind TEXT NOT NULL, record BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE captures (capture_id TEXT PRIMARY KEY, article_id TEXT NOT NULL, observed_at INTEGER NOT NULL,
+    known BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, tab TEXT NOT NULL, row BLOB NOT NULL);
+CREATE TABLE cursors (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL, ingested_at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE aliases (key TEXT PRIMARY KEY, article_id TEXT NOT NULL, observed_at INTEGER NOT NULL,
+    title BLOB NOT NULL, published_at INTEGER, is_own INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE suppressed (key TEXT PRIMARY KEY, suppressed_at INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE sketches (number INTEGER PRIMARY KEY, capture_id BLOB NOT NULL, article_id BLOB NOT NULL,
+    language TEXT NOT NULL, order_at INTEGER NOT NULL, observed_at INTEGER NOT NULL, site TEXT NOT NULL,
+    credits TEXT NOT NULL, word_count INTEGER NOT NULL, shingles BLOB NOT NULL, passages BLOB NOT NULL,
+    title BLOB NOT NULL, names BLOB NOT NULL, figures BLOB NOT NULL);
+CREATE TABLE lineages (article_id BLOB PRIMARY KEY, order_at INTEGER NOT NULL, observed_at INTEGER NOT NULL,
+    original_id BLOB NOT NULL, cluster_id BLOB NOT NULL, judged_seq INTEGER NOT NULL, sketch_count INTEGER NOT NULL,
+    kind TEXT NOT NULL, similarity REAL NOT NULL, containment REAL NOT NULL, evidence TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE postings (hash INTEGER NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (hash, number)) WITHOUT ROWID;
+INSERT INTO meta VALUES ('version', '2'), ('id', 'run');
+"""
+
+
+def test_a_state_of_the_version_before_is_brought_up_to_date(tmp_path: Path, state: State) -> None:
+    later = NOW + dt.timedelta(hours=1)
+    # As version 2 wrote it, which had no other times than the last.
+    known = {"capture_id": "c", "article_id": "a", "observed_at": NOW, "content_hash": "x", "extractor": "made 1 0"}
+    older = tmp_path / "older"
+    older.mkdir()
+    with closing(sqlite3.connect(older / "state.db")) as database, database:
+        database.executescript(VERSION_2)
+        database.execute("INSERT INTO queue VALUES ('e', 'outlet.example', 0, 0, ?, '')", (codec.encode(entry("e")),))
+        stored = codec.encode(known | {"seen_at": later})
+        database.execute("INSERT INTO captures VALUES ('c', 'a', ?, ?)", (ids.micros(NOW), stored))
+    opened, memory = State(older), StateMemory(str(older))
+    assert opened.id == "run"
+    assert queued(opened) == ["e"]
+    (capture,) = memory.neighbours("a")
+    assert (capture.capture_id, capture.seen_at) == ("c", later)
+    assert columns_of(opened.path) == columns_of(state.path)
+    memory.close()
+    opened.close()
+
+
+def columns_of(file: Path) -> set[tuple[str, str]]:
+    with closing(sqlite3.connect(file)) as database:
+        tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        return {(table, row[1]) for table in tables for row in database.execute(f"PRAGMA table_info({table})")}
 
 
 def test_a_damaged_state_is_named(tmp_path: Path) -> None:

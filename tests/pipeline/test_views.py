@@ -2,6 +2,7 @@
 
 import datetime as dt
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -29,6 +30,7 @@ from schemas.enums import (
 )
 from schemas.records import Article, Delivery, Entity, Feed, Link, Mention, Outcome, Poll, Revision
 from schemas.tables import TABLE_OF, TABLES, arrow_schema, arrow_table
+from tests.conftest import ROOT
 from tests.pipeline.sinks.postgres_server import postgres_server
 from transforms.outcomes import utc_now
 
@@ -259,6 +261,37 @@ def test_a_kill_seen_again_after_a_text_that_arrived_late_counts_from_then(table
     tables.add(judged(killed, 1, seen_until=at(3), change_note="Withdrawn.", **KILLED))
     assert tables.ask("article_id", "latest") == []
     assert tables.ask("withdrawn_at, change_note, title", "withdrawn") == [(at(3), "Withdrawn.", "A")]
+
+
+def test_each_moment_stands_there_once_with_its_newest_extraction(tables: Tables) -> None:
+    first = tables.capture("a", 1, "A")
+    better = replace(capture("a", 1, "A, better"), capture_id="better", extractor_version="2")
+    tables.add(better)
+    tables.add(judged(better, change=Change.EXTRACTION, predecessor_id=first.capture_id))
+    tables.capture("a", 2, "B", change=Change.UPDATE, predecessor_id=first.capture_id)
+    assert tables.ask("title, seen_at, change", "history") == [("A, better", at(1), "new"), ("B", at(2), "update")]
+    assert tables.ask("title", "latest") == ["B"]
+    (query,) = re.findall(r'wirebeam sql "(select distinct newer[^"]*)"', (ROOT / "docs/corrections.md").read_text())
+    assert tables.fetch(query) == [(first.url, "", "2", "A in full", "A, better in full")]
+
+
+def test_what_was_seen_again_stands_though_it_was_extracted_anew_before(tables: Tables) -> None:
+    first = tables.capture("a", 1, "A")
+    better = replace(capture("a", 1, "A, better"), capture_id="better")
+    tables.add(better)
+    tables.add(judged(better, change=Change.EXTRACTION, predecessor_id=first.capture_id))
+    tables.capture("a", 2, "B", change=Change.UPDATE, predecessor_id=first.capture_id)
+    tables.add(judged(first, 1, seen_until=at(3)))
+    assert tables.ask("title", "latest") == ["A"]
+    assert tables.ask("seen_at, title", "history") == [(at(1), "A, better"), (at(2), "B"), (at(3), "A")]
+
+
+def test_what_was_seen_again_takes_the_place_of_an_older_extraction_of_that_moment(tables: Tables) -> None:
+    first = tables.capture("a", 1, "A, better")
+    tables.capture("a", 2, "A", change=Change.EXTRACTION, predecessor_id=first.capture_id)
+    tables.add(judged(first, 1, seen_until=at(2)))
+    assert tables.ask("title", "latest") == ["A, better"]
+    assert tables.ask("title", "history") == ["A, better"]
 
 
 def test_a_superseded_judgement_counts_no_more(tables: Tables) -> None:

@@ -288,6 +288,9 @@ class InlinePool:
             return InlineTask(TaskFailed(Reason.BUG, "ValueError: oh"))
         return InlineTask(function(one))
 
+    def take_begun(self, key: str) -> None:
+        """Nothing is begun ahead."""
+
 
 def inline_pool() -> InlinePool:
     return InlinePool()

@@ -70,10 +70,15 @@ def fingerprint(title: str, body: str) -> Fingerprint:
         word_count=len(folded),
         shingles=_smallest(runs, SHINGLES),
         passages=_smallest(passages, PASSAGES),
-        title=_word_hashes(_words(_plain(title[:TITLE_LIMIT]).casefold().encode()), TITLE_WORDS),
+        title=title_hashes(title),
         names=_word_hashes(names, NAMES),
         figures=_word_hashes(figures, FIGURES),
     )
+
+
+def title_hashes(title: str) -> bytes:
+    """What a sketch holds of a title alone."""
+    return _word_hashes(_words(_plain(title[:TITLE_LIMIT]).casefold().encode()), TITLE_WORDS)
 
 
 def unpacked(hashes: bytes) -> tuple[int, ...]:
