@@ -21,7 +21,7 @@ class KnownCapture:
     article_id: str
     observed_at: dt.datetime
     content_hash: str
-    extractor: str  # name, version and profile version: texts of two extractors are not compared
+    extractor: str  # name, version, profile version: texts of two are not compared; the newest that made it of its page
     source: Source = Source.WEB
     title: str = ""
     feed_title: str = ""  # what its feed called it then
@@ -29,10 +29,12 @@ class KnownCapture:
     text: bytes = b""  # the body as far as it may be kept, zlib
     notice: Notice | None = None
     # what was seen later
-    seen_at: dt.datetime | None = None  # the last time that the same content was seen again
+    again: tuple[tuple[dt.datetime, bool, str], ...] = ()  # the same content: when, if on the page, extractor ("": its)
+    seen_at: dt.datetime | None = None  # up to state version 2: when the same content was seen last
     page_at: dt.datetime | None = None  # the first time that it was seen on the article's page; None: in its feed only
     sights: tuple[tuple[dt.datetime, Availability], ...] = ()  # looks that brought no page, in order
     # the judgement
+    also_by: tuple[str, ...] = ()  # other extractors that made the same text, of its page or of a later one
     judged_seq: int = 0
     predecessor_id: str | None = None
     change: Change = Change.NEW

@@ -9,6 +9,12 @@ changes for them. So the same captures in any order of arrival end with the same
 One thing is lost with a capture that makes no row: that it was there. If B arrives late and lies between two sights of
 A, then A gets a new judgement whose `seen_until` says when it was seen again: A is the latest, and not B.
 
+An extractor newer than the one that made a capture may make another of the same page: same article, same `observed_at`.
+Those of one moment are ordered by extractor; the newest says what was there. It is judged against the one before it at
+its moment: `extraction`, unless it alone finds a notice. Any other capture is judged against the moment before it as
+its own extractor saw that, or the newest older one: what newer ones say is no past of an older one. So with two pages
+A and B by two extractors, B1 is an update of A1, and A2 and B2 are extractions of A1 and B1.
+
 What it is:
   new         the first capture
   kill        it holds a notice that the article is withdrawn (pub_status canceled) or taken away for now (withheld)
@@ -31,9 +37,11 @@ Failures: a bug costs its capture (dead letter), never the bundle.
 """
 
 import datetime as dt
+import re
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any, Protocol
 
 import apache_beam as beam
@@ -53,8 +61,10 @@ from transforms.text import wording
 from transforms.timing import StageTime
 
 KNOWN_LIMIT = 64  # captures remembered of one article, the newest: a live page has more, and only neighbours matter
+SEEN_LIMIT = 16  # times that one capture's content was seen again by one extractor, the newest
 SIGHTS_LIMIT = 16  # looks remembered of one capture, the newest
 TEXT_LIMIT = 30_000  # characters of a body that are remembered; nineteen of twenty articles have a third of it
+EXTRACTORS_LIMIT = 4  # remembered as having made one text, besides its own
 TTL = dt.timedelta(days=60)  # of keyed state, after the article's newest capture
 
 _TIME = StageTime(Stage.REVISE)
@@ -108,17 +118,20 @@ def revise(seen: Capture | Sight, known: Iterable[KnownCapture]) -> Judgement:
     if isinstance(seen, Sight):
         return _changed(before, _rejudged(_with_sight(before, seen)))
     ours = remembered(seen.article, seen.notice, seen.entry_title)
-    if any(capture.capture_id == ours.capture_id for capture in before):
-        return Judgement(same_as=ours.capture_id)
-    ours, predecessor = _verdict(ours, before)
-    if ours.change is not Change.UNCHANGED:
-        after = _rejudged(sorted([*before, ours], key=_order))
-        return replace(_changed(before, after), change=ours.change)
-    if predecessor is None or not _has_same_content(ours, predecessor):
-        return Judgement()  # the feed's text stands against the page's
-    again = _seen_again(predecessor, ours, before)
-    after = _rejudged([again if capture is predecessor else capture for capture in before])
-    return replace(_changed(before, after), same_as=predecessor.capture_id)
+    if _has_forgotten(before):
+        ours = replace(ours, change=Change.UPDATE)
+    same = next((capture for capture in before if capture.capture_id == ours.capture_id), None)
+    if same is None:
+        after = _rejudged([*before, ours])
+        change = next(capture.change for capture in after if capture.capture_id == ours.capture_id)
+        if change is not Change.UNCHANGED:
+            return replace(_changed(before, after), change=change)
+        same = _bearer(ours, [capture for capture in before if capture.observed_at <= ours.observed_at])
+        if same is None:
+            return Judgement()  # the feed's text stands against the page's
+    again = same if _is_outdone(ours, before) else _seen_again(same, ours)
+    after = _rejudged([again if capture is same else capture for capture in before])
+    return replace(_changed(before, after), same_as=same.capture_id)
 
 
 def remembered(article: Article, notice: Notice | None = None, feed_title: str = "") -> KnownCapture:
@@ -140,11 +153,52 @@ def remembered(article: Article, notice: Notice | None = None, feed_title: str =
     )
 
 
+@lru_cache(maxsize=1024)
+def extractor_order(extractor: str) -> tuple[tuple[int, ...], tuple[int, ...], str]:
+    """What puts extractors in order, older ones first.
+
+    Args:
+        extractor: name, version and profile version, as a `KnownCapture` has them. Of the versions all numbers count,
+            from the left: `1+library.2.10.0` is newer than `1+library.2.9.3`.
+    """
+    name, _, versions = extractor.partition(" ")
+    version, _, profile = versions.rpartition(" ")
+    return _numbers(version), _numbers(profile), name
+
+
 # ── the pure function's parts ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def _order(capture: KnownCapture) -> tuple[dt.datetime, str]:
-    return capture.observed_at, capture.capture_id
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"[0-9]{1,9}", version)))
+
+
+_Place = tuple[dt.datetime, KnownCapture]
+_Seen = tuple[dt.datetime, bool, str]
+
+
+def _order(place: _Place) -> tuple[Any, ...]:
+    """Places by their time, those of one moment by extractor: of that the newest is what was there."""
+    moment, capture = place
+    return moment, extractor_order(capture.extractor), capture.capture_id
+
+
+def _extractor_order(capture: KnownCapture) -> tuple[Any, ...]:
+    return extractor_order(capture.extractor)
+
+
+def _by(capture: KnownCapture) -> frozenset[str]:
+    """The extractors that made the capture's text."""
+    return frozenset((capture.extractor, *capture.also_by))
+
+
+def _are_comparable(one: KnownCapture, other: KnownCapture) -> bool:
+    return not _by(one).isdisjoint(_by(other))
+
+
+def _is_visible(capture: KnownCapture, extractor: str) -> bool:
+    """Whether `extractor` or an older one made the capture's text: what newer ones say is no past of an older one."""
+    return min(map(extractor_order, _by(capture))) <= extractor_order(extractor)
 
 
 def _in_order(known: Iterable[KnownCapture]) -> list[KnownCapture]:
@@ -154,24 +208,56 @@ def _in_order(known: Iterable[KnownCapture]) -> list[KnownCapture]:
         held = newest.get(capture.capture_id)
         if held is None or held.judged_seq <= capture.judged_seq:
             newest[capture.capture_id] = capture
-    return sorted(newest.values(), key=_order)
+    return [capture for _, capture in sorted(_observed(newest.values()), key=_order)]
 
 
-def _seen_again(capture: KnownCapture, again: KnownCapture, captures: Sequence[KnownCapture]) -> KnownCapture:
-    """The capture, which remembers when the same content was seen `again`; in the feed it counts until the page is."""
-    if again.page_at and not capture.page_at:
-        return replace(capture, seen_at=again.observed_at, page_at=again.page_at)
-    if _is_outdone(again, again.observed_at, captures):
-        return capture
-    page_at = min(capture.page_at, again.page_at) if capture.page_at and again.page_at else capture.page_at
-    return replace(capture, seen_at=max(again.observed_at, capture.seen_at or again.observed_at), page_at=page_at)
+def _seen(capture: KnownCapture) -> set[_Seen]:
+    """When the capture's content was seen again; what is remembered by a time alone, by the capture's extractor."""
+    seen = {(at, is_page, extractor or capture.extractor) for at, is_page, extractor in capture.again}
+    times = {at for at, _, _ in seen} | {capture.observed_at}
+    for at in (capture.page_at, capture.seen_at, capture.seen_until):
+        if at and at not in times:
+            seen.add((at, capture.page_at is not None and capture.page_at <= at, capture.extractor))
+    return seen
 
 
-def _is_outdone(capture: KnownCapture, moment: dt.datetime, captures: Iterable[KnownCapture]) -> bool:
-    """Whether it is the feed's text, seen at `moment`, and the page had been seen before. A kill always counts."""
+def _seen_again(capture: KnownCapture, again: KnownCapture) -> KnownCapture:
+    """The capture, which remembers that the same content was seen `again`."""
+    seen = _seen(capture) | {(again.observed_at, bool(again.page_at), again.extractor)}
+    if again.observed_at == capture.observed_at:
+        seen.add((capture.observed_at, bool(capture.page_at), capture.extractor))
+        by = max(capture, again, key=_extractor_order)  # a newer extractor may find a notice in the same text
+        capture = replace(capture, extractor=by.extractor, notice=by.notice)
+    pages = [at for at in (capture.page_at, again.page_at) if at]
+    kept = []
+    for extractor in sorted({by for _, _, by in seen}, key=extractor_order)[-EXTRACTORS_LIMIT:]:
+        times = sorted((at, is_page) for at, is_page, by in seen if by == extractor)[-SEEN_LIMIT:]
+        kept += [(at, is_page, "" if extractor == capture.extractor else extractor) for at, is_page in times]
+    return replace(capture, again=tuple(sorted(kept)), seen_at=None, page_at=min(pages, default=None))
+
+
+def _also_by(capture: KnownCapture, others: Iterable[str]) -> KnownCapture:
+    """The capture, which remembers that other extractors made the same text."""
+    by = sorted((_by(capture) | set(others)) - {capture.extractor}, key=extractor_order)
+    return replace(capture, also_by=tuple(by[-EXTRACTORS_LIMIT:]))
+
+
+def _is_outdone(capture: KnownCapture, captures: Iterable[KnownCapture]) -> bool:
+    """Whether it is the feed's text, and the page had been seen before. A kill always counts."""
     if capture.page_at or _status(capture) is not PubStatus.USABLE:
         return False
-    return any(one.page_at and one.page_at < moment for one in captures)
+    return any(one.page_at and one.page_at < capture.observed_at for one in captures)
+
+
+def _bearer(capture: KnownCapture, rows: Sequence[KnownCapture]) -> KnownCapture | None:
+    """The newest of the captures before that has a row and the same content, if possible under the same headline."""
+    same = [
+        row
+        for row in rows
+        if row.change is not Change.UNCHANGED and _has_same_content(row, capture) and _status(row) is _status(capture)
+    ]
+    exact = [row for row in same if row.content_hash == capture.content_hash]
+    return next(reversed(exact or same), None)
 
 
 def _with_sight(captures: Sequence[KnownCapture], sight: Sight) -> list[KnownCapture]:
@@ -184,90 +270,169 @@ def _with_sight(captures: Sequence[KnownCapture], sight: Sight) -> list[KnownCap
     ]
 
 
-def _verdict(ours: KnownCapture, captures: Sequence[KnownCapture]) -> tuple[KnownCapture, KnownCapture | None]:
-    """A new capture judged in its place among those that are, and its predecessor."""
-    predecessor = None
-    for moment, capture in _places(captures):
-        if (moment, capture.capture_id) < _order(ours) and capture.change is not Change.UNCHANGED:
-            predecessor = capture
-    if predecessor is None and _has_forgotten(captures):
-        ours = replace(ours, change=Change.UPDATE)
-    return _judged(ours, predecessor, captures), predecessor
-
-
 def _rejudged(captures: Sequence[KnownCapture]) -> list[KnownCapture]:
-    """The captures, each judged in its place; in and out in observed order."""
-    judged = {capture.capture_id: _reaching(capture, captures) for capture in captures}
-    predecessor = None
-    for moment, place in _places(list(judged.values())):
+    """The captures, each judged in its place among all that was seen; out in observed order."""
+    judged = {
+        capture.capture_id: _also_by(
+            replace(capture, also_by=(), seen_until=None),
+            (extractor for at, _, extractor in _seen(capture) if at == capture.observed_at),
+        )
+        for capture in captures
+    }
+    rows: list[_Place] = []
+    for moment, place in _places(captures):
         capture = judged[place.capture_id]
-        if moment == capture.observed_at:
-            capture = judged[place.capture_id] = _judged(capture, predecessor, captures)
-        if capture.change is not Change.UNCHANGED:
-            predecessor = capture
-    return _with_availability(list(judged.values()))
+        if place.observed_at == capture.observed_at:
+            past = _past((moment, capture), rows)
+            capture = judged[capture.capture_id] = _judged(capture, past, captures)
+            row = None if capture.change is Change.UNCHANGED else capture
+        else:
+            capture = replace(capture, observed_at=moment, extractor=place.extractor, also_by=(), page_at=place.page_at)
+            past = _past((moment, capture), rows)
+            is_unchanged = past is None or _says_nothing(capture, past, captures)
+            row = None if is_unchanged else _bearer(capture, [row for _, row in rows])
+        if row is capture:
+            rows.append((moment, row))
+        elif row:
+            rows.append((moment, replace(row, extractor=capture.extractor, also_by=())))
+        elif past and _has_same_content(capture, past.predecessor) and not _by(capture) <= _by(past.predecessor):
+            also = _also_by(past.predecessor, _by(capture))
+            rows = [(at, also if row is past.predecessor else row) for at, row in rows]
+    for moment, row in dict(rows).items():  # of one moment the newest extractor's
+        if moment != judged[row.capture_id].observed_at:
+            judged[row.capture_id] = replace(judged[row.capture_id], seen_until=moment)
+    return _in_order(_with_availability(list(judged.values()), rows))
 
 
-def _places(captures: Sequence[KnownCapture]) -> list[tuple[dt.datetime, KnownCapture]]:
-    """When each capture stood there: when it was observed, and at its `seen_until` again."""
-    places = [(capture.observed_at, capture) for capture in captures]
-    places += [(capture.seen_until, capture) for capture in captures if capture.seen_until]
-    return sorted(places, key=lambda place: (place[0], place[1].capture_id))
+def _observed(captures: Iterable[KnownCapture]) -> list[_Place]:
+    return [(capture.observed_at, capture) for capture in captures]
 
 
-def _reaching(capture: KnownCapture, captures: Sequence[KnownCapture]) -> KnownCapture:
-    """The capture, with a `seen_until` behind those that lie between two sights of it."""
-    if capture.seen_at is None or _is_outdone(capture, capture.seen_at, captures):
-        return capture
-    reach = capture.seen_until or capture.observed_at
-    if any(reach < other.observed_at < capture.seen_at and not _has_same_content(capture, other) for other in captures):
-        return replace(capture, seen_until=capture.seen_at)
-    return capture
+def _places(captures: Iterable[KnownCapture]) -> list[_Place]:
+    """When each capture's content was seen, in order: when it was observed, and again.
+
+    The feed's text that came after the page stands where the page had it.
+    """
+    held = list(captures)
+    places: list[_Place] = []
+    for capture in held:
+        is_outdone = _is_outdone(replace(capture, page_at=None), held)
+        places.append((capture.page_at if is_outdone and capture.page_at else capture.observed_at, capture))
+        for at, is_page, extractor in _seen(capture):
+            if at != capture.observed_at:
+                page_at = at if is_page else None
+                places.append((at, replace(capture, observed_at=at, extractor=extractor, page_at=page_at)))
+    return sorted(places, key=_order)
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What a capture is judged against.
+
+    Args:
+        predecessor: the capture before it, with which its text is compared.
+        before: the captures of the moment before, to which a notice must be new; the first says how the article stood.
+        is_same_moment: the predecessor is what an older extractor made of the same page.
+        is_outlasted: a newer extractor found since the predecessor that the article was withdrawn, or was back.
+    """
+
+    predecessor: KnownCapture
+    before: tuple[KnownCapture, ...] = ()
+    is_same_moment: bool = False
+    is_outlasted: bool = False
+
+
+def _past(here: _Place, rows: Sequence[_Place]) -> _Past | None:
+    """What a capture is judged against, of the rows before it in order; None if there is nothing."""
+    moment, capture = here
+    earlier = [place for place in rows if place[0] < moment]
+    past = _past_moment(capture, earlier) if earlier else None
+    if len(earlier) == len(rows):
+        return past
+    at_that_moment = [place[1] for place in rows[len(earlier) :]]
+    own = [row for row in at_that_moment if row.observed_at == moment]
+    beside = (own or at_that_moment)[-1]  # rather one that has its row then: the views see by that which is older
+    if beside.extractor == capture.extractor:  # two pages in one moment
+        return _Past(beside, (beside,))
+    return _Past(beside, past.before if past else (), is_same_moment=True)
+
+
+def _past_moment(capture: KnownCapture, earlier: Sequence[_Place]) -> _Past:
+    """What a capture is judged against, of the rows of earlier moments."""
+    newest_at, newest = earlier[-1]
+    if _is_repeated(newest, capture):
+        return _Past(newest, (newest,))
+    visible = [place for place in earlier if _is_visible(place[1], capture.extractor)] or earlier
+    last, newest_visible = visible[-1]
+    own = (row for at, row in reversed(visible) if at == last and capture.extractor in _by(row))
+    predecessor = next(own, newest_visible)
+    is_outlasted = newest_at > last and newest.pub_status is not predecessor.pub_status
+    return _Past(predecessor, (newest, predecessor), is_outlasted=is_outlasted)
 
 
 def _has_forgotten(captures: Sequence[KnownCapture]) -> bool:
     """Whether there were captures before these, of which nothing is known any more."""
-    ids_ = {capture.capture_id for capture in captures}
-    return any(capture.predecessor_id and capture.predecessor_id not in ids_ for capture in captures)
+    return any(_is_orphan(capture, captures) for capture in captures)
 
 
-def _judged(capture: KnownCapture, predecessor: KnownCapture | None, captures: Sequence[KnownCapture]) -> KnownCapture:
+def _is_orphan(capture: KnownCapture, captures: Sequence[KnownCapture]) -> bool:
+    """Whether the capture was judged against one that is forgotten."""
+    before = capture.predecessor_id
+    return before is not None and all(other.capture_id != before for other in captures)
+
+
+def _judged(capture: KnownCapture, past: _Past | None, captures: Sequence[KnownCapture]) -> KnownCapture:
     """The capture with its judgement.
 
     Args:
         capture: it.
-        predecessor: the capture before it that has a row.
+        past: what it is judged against.
         captures: the article's.
     """
     status = _status(capture)
-    if predecessor is None:
-        if capture.predecessor_id or capture.change not in {Change.NEW, Change.KILL}:
-            return capture  # it was judged against one that is forgotten
-        return replace(capture, change=Change.NEW if status is PubStatus.USABLE else Change.KILL, pub_status=status)
-    change = _change(capture, predecessor, captures)
-    if change in {Change.UNCHANGED, Change.EXTRACTION}:
-        status = predecessor.pub_status
-    return replace(capture, predecessor_id=predecessor.capture_id, change=change, pub_status=status)
+    if past is None:
+        is_forgotten = capture.predecessor_id is None and capture.change not in {Change.NEW, Change.KILL}
+        if is_forgotten or _is_orphan(capture, captures):
+            return capture
+        change = Change.NEW if status is PubStatus.USABLE else Change.KILL
+        return replace(capture, predecessor_id=None, change=change, pub_status=status)
+    change = _change(capture, past, captures)
+    if change is Change.UNCHANGED:
+        status = past.predecessor.pub_status
+    elif past.before and _is_missed(capture, past.before[0]):
+        status = past.before[0].pub_status
+    return replace(capture, predecessor_id=past.predecessor.capture_id, change=change, pub_status=status)
 
 
 def _status(capture: KnownCapture) -> PubStatus:
     return _STATUS.get(capture.notice.kind, PubStatus.USABLE) if capture.notice else PubStatus.USABLE
 
 
-def _change(capture: KnownCapture, predecessor: KnownCapture, captures: Sequence[KnownCapture]) -> Change:
-    """What changed from `predecessor` to `capture`."""
-    if _says_nothing(capture, predecessor, captures):
+def _change(capture: KnownCapture, past: _Past, captures: Sequence[KnownCapture]) -> Change:
+    """What changed from what is past to `capture`."""
+    if _says_nothing(capture, past, captures):
         return Change.UNCHANGED
-    return _by_notice(capture, predecessor) or _by_text(capture, predecessor)
+    told = _by_notice(capture, past)
+    if past.is_same_moment:
+        return Change.EXTRACTION if told in {None, past.predecessor.change} else told
+    return told or _by_text(capture, past.predecessor)
 
 
-def _says_nothing(capture: KnownCapture, predecessor: KnownCapture, captures: Sequence[KnownCapture]) -> bool:
+def _says_nothing(capture: KnownCapture, past: _Past, captures: Sequence[KnownCapture]) -> bool:
     """Whether the capture makes no row."""
-    if _is_outdone(capture, capture.observed_at, captures):
+    predecessor = past.predecessor
+    if _is_outdone(capture, captures):
         return True
+    if past.is_outlasted and not _is_missed(capture, past.before[0]):
+        return False
     if _status(capture) is not _status(predecessor) or not _has_same_content(capture, predecessor):
         return False
     return _has_same_title(capture, predecessor) or _is_headline_test(capture, predecessor, captures)
+
+
+def _is_repeated(capture: KnownCapture, again: KnownCapture) -> bool:
+    is_same = _has_same_content(capture, again) and _has_same_title(capture, again)
+    return is_same and _status(capture) is _status(again)
 
 
 def _has_same_content(one: KnownCapture, other: KnownCapture) -> bool:
@@ -281,32 +446,39 @@ def _has_same_title(one: KnownCapture, other: KnownCapture) -> bool:
 
 def _is_headline_test(capture: KnownCapture, predecessor: KnownCapture, captures: Sequence[KnownCapture]) -> bool:
     """Whether the headline, which alone differs, is an old one, or one that the outlet's own feed does not know."""
-    if capture.extractor != predecessor.extractor or (capture.notice and not _holds(predecessor, capture.notice)):
+    if not _are_comparable(capture, predecessor) or (capture.notice and not _holds(predecessor, capture.notice)):
         return False
     if capture.feed_title and capture.feed_title == predecessor.feed_title:
         return True
     return any(
-        _order(one) < _order(capture) and _has_same_content(capture, one) and _has_same_title(capture, one)
+        one.observed_at < capture.observed_at and _has_same_content(capture, one) and _has_same_title(capture, one)
         for one in captures
     )
 
 
-def _by_notice(capture: KnownCapture, predecessor: KnownCapture) -> Change | None:
+def _by_notice(capture: KnownCapture, past: _Past) -> Change | None:
     """The change that a notice tells, or its absence."""
     status = _status(capture)
-    is_told = capture.notice is not None and not _holds(predecessor, capture.notice)
+    if not past.before:  # there was no notice in the first place
+        return None if status is PubStatus.USABLE else Change.KILL
+    is_told = capture.notice is not None and not any(_holds(one, capture.notice) for one in past.before)
+    before = past.before[0]
     if status is not PubStatus.USABLE:
-        return Change.KILL if is_told or predecessor.pub_status is not status else None
-    if predecessor.pub_status is not PubStatus.USABLE:
-        is_other_extractor = capture.extractor != predecessor.extractor
-        is_missed = is_other_extractor and predecessor.notice and _holds(capture, predecessor.notice)
-        return Change.EXTRACTION if is_missed else Change.RESTORED
+        return Change.KILL if is_told or before.pub_status is not status else None
+    if before.pub_status is not PubStatus.USABLE:
+        return None if _is_missed(capture, before) else Change.RESTORED
     return Change.CORRECTION if is_told else None
+
+
+def _is_missed(capture: KnownCapture, before: KnownCapture) -> bool:
+    """Whether the notice that the article is withdrawn stands in the capture still, unseen by its extractor."""
+    is_lost = _status(capture) is PubStatus.USABLE and before.pub_status is not PubStatus.USABLE
+    return is_lost and not _are_comparable(capture, before) and bool(before.notice and _holds(capture, before.notice))
 
 
 def _by_text(capture: KnownCapture, predecessor: KnownCapture) -> Change:
     """The change that the text shows."""
-    if capture.extractor != predecessor.extractor:
+    if not _are_comparable(capture, predecessor):
         return Change.EXTRACTION
     if capture.predecessor_id == predecessor.capture_id and capture.change in {Change.MINOR, Change.UPDATE}:
         return capture.change  # the texts were compared before
@@ -335,10 +507,9 @@ def _text(capture: KnownCapture) -> str:
     return zlib.decompress(capture.text).decode("utf-8", "surrogatepass") if capture.text else ""
 
 
-def _with_availability(captures: Sequence[KnownCapture]) -> list[KnownCapture]:
+def _with_availability(captures: Sequence[KnownCapture], rows: Sequence[_Place]) -> list[KnownCapture]:
     """The captures, each with what the newest look before the next one found."""
     looks = sorted({look for capture in captures for look in capture.sights} | set(_answers(captures)))
-    rows = [(at, capture) for at, capture in _places(captures) if capture.change is not Change.UNCHANGED]
     found = dict.fromkeys((capture.capture_id for capture in captures), Availability.LIVE)
     for at, availability in looks:
         owner = next((capture for since, capture in reversed(rows) if since <= at), None)
@@ -348,11 +519,11 @@ def _with_availability(captures: Sequence[KnownCapture]) -> list[KnownCapture]:
 
 
 def _answers(captures: Sequence[KnownCapture]) -> Iterator[tuple[dt.datetime, Availability]]:
-    """When the page itself answered, with nothing new."""
+    """When the page itself answered."""
     for capture in captures:
-        if capture.page_at:
-            yield capture.seen_at or capture.page_at, Availability.LIVE
-            yield capture.page_at, Availability.LIVE
+        if capture.source is not Source.FEED:
+            yield capture.observed_at, Availability.LIVE
+        yield from ((at, Availability.LIVE) for at, is_page, _ in _seen(capture) if is_page)
 
 
 def _changed(before: Iterable[KnownCapture], after: Iterable[KnownCapture]) -> Judgement:

@@ -17,7 +17,7 @@ from schemas import codec, ids
 from schemas.enums import Availability, Change, NoticeKind, Origin, OutcomeKind, PubStatus, Reason, Source, Stage
 from schemas.memory import KnownCapture
 from schemas.records import Article, Capture, DeadLetter, Notice, Outcome, Revision, Sight
-from transforms.revise import KNOWN_LIMIT, Judgement, ReviseCaptures, revise
+from transforms.revise import KNOWN_LIMIT, SEEN_LIMIT, Judgement, ReviseCaptures, revise
 from transforms.shared import Shared
 
 NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
@@ -90,10 +90,18 @@ class Memory:
         return [row.change for row in self.rows]
 
     @property
+    def newest(self) -> list[Revision]:
+        """Of each moment the newest extraction that has a row, as the views find it, in order of the sights."""
+        rows = [row for row in self.rows if row.change is not Change.UNCHANGED]
+        superseded = {(row.predecessor_id, row.observed_at) for row in rows}
+        places = {row.observed_at: row for row in rows if (row.capture_id, row.observed_at) not in superseded}
+        places |= {row.seen_until: row for row in rows if row.seen_until}
+        return [places[moment] for moment in sorted(places)]
+
+    @property
     def latest(self) -> Revision:
         """The newest capture, as a view of the warehouse finds it."""
-        usable = [row for row in self.rows if row.change is not Change.UNCHANGED]
-        return max(usable, key=lambda row: row.seen_until or row.observed_at)
+        return self.newest[-1]
 
 
 def capture(of: Article, change: Change | None = None, notice: Notice | None = None, feed_title: str = "") -> Capture:
@@ -121,7 +129,7 @@ def test_equal_content_makes_no_row() -> None:
     memory.take(first)
     (again,) = memory.take(article("A", 5))
     assert (again.change, again.same_as, again.revisions) == (None, first.capture_id, ())
-    assert memory.known[first.capture_id].seen_at == at(5)
+    assert memory.known[first.capture_id].again == ((at(5), True, ""),)
 
 
 def test_the_feeds_text_says_nothing_new_of_an_article_whose_page_is_known() -> None:
@@ -156,6 +164,49 @@ def test_texts_of_two_extractors_are_not_compared() -> None:
     memory = Memory()
     memory.take(article("A", 0), article("A extracted better", 5, extractor_version="2"))
     assert memory.changes() == [Change.NEW, Change.EXTRACTION]
+
+
+@pytest.mark.parametrize("order", itertools.permutations(range(4)))
+def test_re_extractions_are_judged_at_their_moment_in_any_order_of_arrival(order: tuple[int, ...]) -> None:
+    a1, a2 = article("A", 0, "1+x.2.9"), article("A, better", 0, "1+x.2.10")
+    b1, b2 = article("B", 5, "1+x.2.9"), article("B, better", 5, "1+x.2.10")
+    memory = Memory()
+    memory.take(*([a1, a2, b1, b2][number] for number in order))
+    assert {row.capture_id: (row.change, row.predecessor_id) for row in memory.rows} == {
+        a1.capture_id: (Change.NEW, None),
+        a2.capture_id: (Change.EXTRACTION, a1.capture_id),
+        b1.capture_id: (Change.UPDATE, a1.capture_id),
+        b2.capture_id: (Change.EXTRACTION, b1.capture_id),
+    }
+    (judgement,) = memory.take(article("C", 9, "1+x.2.10"))
+    assert judgement.change is Change.UPDATE
+
+
+def test_what_was_unchanged_makes_no_row_when_it_is_extracted_again() -> None:
+    memory = Memory()
+    memory.take(article("A", 0), article("A", 5), article("A, better", 0, "2"))
+    assert [judgement.change for judgement in memory.take(article("A, better", 5, "2"))] == [None]
+    assert memory.changes() == [Change.NEW, Change.EXTRACTION]
+
+
+def test_a_newer_extractor_that_says_the_same_is_noted() -> None:
+    memory = Memory()
+    memory.take(article("A", 0), article("A", 0, "2"), article("B", 5, "2"))
+    assert memory.changes() == [Change.NEW, Change.UPDATE]
+
+
+def test_an_extractor_that_goes_back_to_an_older_text_is_the_newest_of_its_moment() -> None:
+    memory = Memory()
+    first, second = article("A", 0, "1"), article("A, worse", 0, "2")
+    memory.take(first, second, article("A", 0, "3"))
+    assert memory.latest.capture_id == first.capture_id
+    assert memory.valid[first.capture_id].predecessor_id == second.capture_id
+
+
+def test_a_kill_that_only_a_newer_extractor_finds_counts() -> None:
+    memory = Memory()
+    memory.take(article("A", 0), article("Text.", 5), capture(article("Text. Withdrawn.", 5, "2"), notice=KILL))
+    assert (memory.latest.change, memory.latest.pub_status) == (Change.KILL, PubStatus.CANCELED)
 
 
 def test_a_late_capture_is_judged_in_its_place_and_its_neighbour_again() -> None:
@@ -339,6 +390,31 @@ def test_what_was_seen_again_after_a_late_capture_is_the_latest() -> None:
     assert memory.rows[-1].predecessor_id == first.capture_id
 
 
+@pytest.mark.parametrize("order", itertools.permutations(range(4)))
+@pytest.mark.parametrize("texts", ["BAAB", "AABA", "ABBA", "ABAB"])
+def test_a_content_that_comes_back_is_the_latest_in_any_order_of_arrival(texts: str, order: tuple[int, ...]) -> None:
+    memory = Memory()
+    captures = [article(text, minute) for minute, text in enumerate(texts)]
+    memory.take(*(captures[number] for number in order))
+    assert memory.known[memory.latest.capture_id].content_hash == captures[-1].content_hash
+
+
+def test_what_was_seen_is_remembered_of_the_newest_times_only() -> None:
+    memory = Memory()
+    memory.take(*(article("A", minute) for minute in range(SEEN_LIMIT + 5)))
+    (known,) = memory.known.values()
+    assert [seen_at for seen_at, _, _ in known.again] == [at(minute + 5) for minute in range(SEEN_LIMIT)]
+    assert len(memory.revisions) == 1
+
+
+def test_a_time_of_an_older_state_counts_as_seen() -> None:
+    memory = Memory()
+    memory.take(article("A", 0))
+    (known,) = memory.known.values()
+    judgement = revise(capture(article("B", 5)), [replace(known, seen_at=at(9))])
+    assert [row.seen_until for row in judgement.revisions] == [at(9), None]
+
+
 def test_an_article_goes_and_comes_back_without_a_new_capture() -> None:
     memory = Memory()
     first = article("A", 0)
@@ -424,10 +500,52 @@ def test_the_latest_content_wins(arrivals: list[tuple[str, int, str, str, Source
     memory.take(*made(arrivals))
     kept = [row for row in memory.rows if row.change is not Change.UNCHANGED]
     assert kept[0].change in {Change.NEW, Change.KILL}
-    if not any(row.seen_until for row in kept):
+    versions = [version for _, _, version, *_ in sorted(arrivals, key=minute_of)]
+    is_rolled_back = versions != sorted(versions)  # what a newer extractor said is no past of an older one
+    if not is_rolled_back and not any(row.seen_until for row in kept):
         assert [row.predecessor_id for row in kept] == [None, *(row.capture_id for row in kept[:-1])]
         hashes = [memory.known[row.capture_id].content_hash for row in kept]
         assert all(one != other for one, other in itertools.pairwise(hashes))
+
+
+# What each page shows, and what three extractors make of that, which may be the same.
+PAGES = st.dictionaries(st.integers(0, 9), st.sampled_from("ABCK"), min_size=1, max_size=4)
+MADE_OF = st.fixed_dictionaries({(version, page): st.sampled_from("abcd") for version in "123" for page in "ABC"})
+FINDS_KILL = st.sampled_from("1234")  # from which version on
+
+
+@given(PAGES, MADE_OF, FINDS_KILL, st.data(), st.randoms(use_true_random=False))
+def test_the_order_of_arrival_of_re_extractions_does_not_matter(
+    pages: dict[int, str], made_of: dict[tuple[str, str], str], finds_kill: str, data: st.DataObject, rng: Random
+) -> None:
+    """Live, or from the raw archive, and some pages by some of three extractors only."""
+    captures = []
+    for minute, page in pages.items():
+        for version in data.draw(st.sets(st.sampled_from("123"), min_size=1)):
+            notice = KILL if page == "K" and version >= finds_kill else None
+            text = made_of.get((version, page), KILL.text)
+            captures.append(capture(article(text, minute, version), notice=notice))
+    in_order, shuffled = Memory(), Memory()
+    in_order.take(*sorted(captures, key=extracted))
+    shuffled.take(*rng.sample(captures, len(captures)))
+    assert text_of(in_order.latest, captures) == text_of(shuffled.latest, captures)
+    runs = [content for content, _ in itertools.groupby(sorted(captures, key=extracted), key=content_of)]
+    if len(set(runs)) == len(runs):
+        assert story(in_order, captures) == story(shuffled, captures)
+
+
+def story(memory: Memory, captures: Iterable[Capture]) -> list[tuple[str, PubStatus]]:
+    """What view `history` tells: of each moment the newest extraction, what did not change folded."""
+    told = [(text_of(row, captures), row.pub_status) for row in memory.newest]
+    return [one for one, _ in itertools.groupby(told)]
+
+
+def extracted(of: Capture) -> tuple[dt.datetime, str]:
+    return of.article.observed_at, of.article.extractor_version
+
+
+def minute_of(arrival: tuple[str, int, str, str, Source, Notice | None]) -> int:
+    return arrival[1]
 
 
 def observed(seen: Capture | Sight) -> dt.datetime:
