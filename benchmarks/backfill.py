@@ -7,8 +7,8 @@ The file is made of the labelled fundus and zyte pages of DATA, over and over: e
 a second later, and with half of the words of its paragraphs drawn from those of the whole set, so that each is an
 article of its own and the copy of none. Printed are
 
-1. over the first `--sample` records, CPU seconds and pages per CPU second: a loop of fastwarc and trafilatura, for the text
-   alone and with the metadata that our rows have; `wirebeam backfill` into a new data directory with its Iceberg
+1. over the first `--sample` records, CPU seconds and pages per CPU second: a loop of fastwarc and trafilatura, for the
+   text alone and with the metadata that our rows have; `wirebeam backfill` into a new data directory with its Iceberg
    warehouse, with all cores and bound to one; and what datatrove and news-please have for WARC files, where they
    install (each with pip into a venv of its own);
 2. the backfill of all `--records`: the same figures, and the peak of its memory beside that of the first 1,000;
@@ -41,6 +41,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+
+import trafilatura
 
 SETS = ("fundus", "zyte")
 FIRST = datetime(2026, 3, 1, tzinfo=UTC)  # the first capture

@@ -55,7 +55,10 @@ def news_please(file: Path, limit: int) -> int:
     with file.open("rb") as stream:
         responses = (record for record in ArchiveIterator(stream) if record.rec_type == "response")
         for record in itertools.islice(responses, limit):
-            article = NewsPlease.from_warc(record, fetch_images=False)  # else it asks the sites for them
+            try:
+                article = NewsPlease.from_warc(record, fetch_images=False)  # else it asks the sites for them
+            except (ImportError, LookupError):  # a language whose tokenizer, or its data, is not installed with it
+                continue
             texts += bool(article and article.maintext)
     return texts
 

@@ -96,6 +96,40 @@ class Filters:
         return not is_early and (wanted.published_until is None or at < wanted.published_until)
 
 
+class RecordGate:
+    """What the sources of a backfill ask of each record; see `pipeline.sources.base.Gate`.
+
+    Args:
+        state: which records are known; None where nobody knows.
+        filters: which are asked for.
+    """
+
+    def __init__(self, state: State | None, filters: Filters) -> None:
+        self._state = state
+        self._filters = filters
+
+    def refusal(self, key: str, url: str, observed_at: dt.datetime | None) -> Reason | None:
+        """Why the record does not enter."""
+        if not self._filters.want(url, observed_at):
+            return Reason.NOT_WANTED
+        return Reason.KNOWN if self._state and self._state.knows_record(key) else None
+
+
+def damage_of(refused: Refused, now: dt.datetime) -> Outcome:
+    """The row of the ledger for what cannot be read."""
+    return Outcome(
+        entry_id=ids.hash_id("damage", refused.place, refused.reason),
+        attempt=1,
+        origin=Origin.BACKFILL,
+        stage=Stage.READ,
+        outcome=OutcomeKind.FAILED,
+        is_terminal=True,
+        decided_at=now,
+        reason=refused.reason,
+        detail=f"{refused.place}: {refused.detail}"[:DETAIL_LIMIT],
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """Where a backfill stands.
@@ -212,7 +246,7 @@ def survey(folder: Path, sources: Sequence[Source], filters: Filters, pool: Pool
     cpu_s: list[float] = []
     with contextlib.ExitStack() as stack:
         state = stack.enter_context(contextlib.closing(State(folder))) if (folder / FILE_NAME).is_file() else None
-        gate = _Gate(state, filters)
+        gate = RecordGate(state, filters)
         for found in itertools.chain.from_iterable(source.read(0, gate) for source in sources):
             if isinstance(found, Refused):
                 refused[found.reason] += 1
@@ -238,19 +272,6 @@ def survey(folder: Path, sources: Sequence[Source], filters: Filters, pool: Pool
 
 
 # ── inside ─────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class _Gate:
-    """What the sources ask of each record."""
-
-    def __init__(self, state: State | None, filters: Filters) -> None:
-        self._state = state
-        self._filters = filters
-
-    def refusal(self, key: str, url: str, observed_at: dt.datetime | None) -> Reason | None:
-        if not self._filters.want(url, observed_at):
-            return Reason.NOT_WANTED
-        return Reason.KNOWN if self._state and self._state.knows_record(key) else None
 
 
 @dataclass
@@ -319,7 +340,7 @@ class _Backfill:
         self._sources = sources
         self._filters = filters
         self._job = filters.job()
-        self._gate = _Gate(engine.state, filters)
+        self._gate = RecordGate(engine.state, filters)
         self._outlets = _outlets(engine.state.known_feeds())
         self._primer = Primer(engine.state, folder)
         self._on_progress = on_progress
@@ -387,17 +408,7 @@ class _Backfill:
 
     def _add_damage(self, chunk: _Chunk, refused: Refused) -> None:
         """A row of the ledger for what cannot be read, once."""
-        outcome = Outcome(
-            entry_id=ids.hash_id("damage", refused.place, refused.reason),
-            attempt=1,
-            origin=Origin.BACKFILL,
-            stage=Stage.READ,
-            outcome=OutcomeKind.FAILED,
-            is_terminal=True,
-            decided_at=self._clock(),
-            reason=refused.reason,
-            detail=f"{refused.place}: {refused.detail}"[:DETAIL_LIMIT],
-        )
+        outcome = damage_of(refused, self._clock())
         if len(self.report.damage) < DAMAGE_TOLD:
             self.report.damage.append(outcome.detail or "")
         if not self._engine.state.knows_record(outcome.entry_id):

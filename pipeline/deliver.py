@@ -6,7 +6,6 @@ delivered again, and the sink refuses what it has. Rows leave the outbox when ev
 """
 
 import contextlib
-import datetime as dt
 import sqlite3
 import threading
 import time
@@ -18,14 +17,10 @@ import structlog
 
 from pipeline.metrics import Metrics
 from pipeline.sinks import rules
-from pipeline.sinks.base import Batch, Refused, Row, Sink, SinkError
+from pipeline.sinks.base import Batch, Row, Sink, SinkError, letter_of, without_letters
 from pipeline.sinks.rules import EVERYTHING, Rules
 from pipeline.state import State
-from schemas import codec, ids
-from schemas.enums import Reason, Stage
-from schemas.records import Article, DeadLetter, Delivery
-from schemas.tables import TABLE_OF
-from transforms import outcomes
+from schemas.records import Article, Delivery
 from transforms.outcomes import Clock, utc_now
 
 MAX_ROWS = 5_000  # of one batch: bounds memory, and makes few large commits of many small cycles
@@ -81,7 +76,8 @@ def deliver(state: State, sink: Sink, metrics: Metrics, clock: Clock = utc_now, 
             raise
         except Exception as error:  # whatever a sink's library raises delays that sink only
             raise SinkError(f"{sink.uri}: {type(error).__name__}: {error}") from error
-        state.set_cursor(sink.uri, last, ingested_at, [_letter(sink, each, clock()) for each in _told(refused)])
+        letters = [letter_of(sink.uri, each, clock()) for each in without_letters(refused)]
+        state.set_cursor(sink.uri, last, ingested_at, letters)
         for each in refused:
             log.warning("row_refused", sink=sink.uri, table=each.row.table, error=each.error)
         metrics.delivered(sink.uri, rows, time.monotonic() - started)
@@ -106,25 +102,6 @@ def _allowed(rows: Sequence[Row], allowed: Rules, state: State) -> list[Row]:
 def _flush_s(sink: Sink, own: Terms, flush_s: float) -> float:
     """How long rows wait for others: as configured, and no less than the sink needs."""
     return max(flush_s if own.flush_s is None else own.flush_s, getattr(sink, "least_flush_s", 0.0))
-
-
-def _told(refused: Sequence[Refused]) -> list[Refused]:
-    """Without dead letters: a refused one would bring another."""
-    return [each for each in refused if each.row.table != TABLE_OF[DeadLetter]]
-
-
-def _letter(sink: Sink, refused: Refused, now: dt.datetime) -> DeadLetter:
-    raw = codec.encode(refused.row.record)
-    return DeadLetter(
-        id=ids.hash_id("refused", sink.uri, refused.row.table, raw),
-        stage=Stage.WRITE,
-        reason=Reason.REFUSED,
-        died_at=now,
-        error=f"{sink.uri}, a row of {refused.row.table}: {refused.error}"[: outcomes.DETAIL_LIMIT].replace("\0", ""),
-        raw=raw[: outcomes.RAW_LIMIT_BYTES],
-        entry_id=getattr(refused.row.record, "entry_id", None),
-        feed_id=getattr(refused.row.record, "feed_id", None),
-    )
 
 
 class Deliverer:

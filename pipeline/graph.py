@@ -1,12 +1,13 @@
-"""The one graph. No logic: it joins the stages, and hands every record to the gatherer."""
+"""The one graph. No logic: it joins the stages, and in a local cycle hands every record to the gatherer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import apache_beam as beam
 
 from schemas.records import Capture, Entry, FeedDue, Page
+from schemas.tables import TABLE_OF
 from transforms import coders  # noqa: F401  # registers the records' coder
 from transforms.copies.index import CopyMemory
 from transforms.extract import ExtractPages
@@ -37,22 +38,18 @@ class Work:
     captures: Sequence[Capture] = ()  # as those: to be identified
 
 
-@dataclass(frozen=True)
-class Parts:
-    """What the graph is built with.
+@dataclass(frozen=True, kw_only=True)
+class StageParts:
+    """What the stages from fetch to publish are built with.
 
     Args:
-        work: what a cycle takes.
-        gathered: where everything that it produces ends.
         downloads: the process's HTTP client.
         pool: the process's workers.
         aliases: the memory of identify.
         articles: the memory of revise.
         copies: the memory of link.
-        initial: how many of the newest entries to take of a feed seen for the first time; None for all.
-        deadline_s: seconds that a cycle waits for polls, and again for pages.
-        max_pages: pages that one cycle takes.
-        limits: between which intervals a feed is polled; None for a single run.
+        deadline_s: seconds that a bundle, which locally is a cycle, waits for polls, and again for pages.
+        max_pages: pages that one bundle takes.
         policy: how often a page is asked for.
         archive: where fetched pages are kept; None for nowhere.
         tagger: what finds the entities.
@@ -60,22 +57,50 @@ class Parts:
         clock: wall clock of the outcomes.
     """
 
-    work: Shared[Work]
-    gathered: Shared[Gathered]
     downloads: Shared[Downloads]
     pool: Shared[Pool]
     aliases: Shared[AliasMemory]
     articles: Shared[ArticleMemory]
     copies: Shared[CopyMemory]
-    initial: int | None
     deadline_s: float
     max_pages: int
-    limits: Limits | None = None
     policy: Policy = SINGLE_RUN
     archive: Shared[PageArchive] | None = None
     tagger: Shared[Tagger] = TAGGER
     wanted: Wanted | None = None
     clock: Clock = utc_now
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts(StageParts):
+    """What a cycle's graph is built with.
+
+    Args:
+        work: what a cycle takes.
+        gathered: where everything that it produces ends.
+        initial: how many of the newest entries to take of a feed seen for the first time; None for all.
+        limits: between which intervals a feed is polled; None for a single run.
+    """
+
+    work: Shared[Work]
+    gathered: Shared[Gathered]
+    initial: int | None
+    limits: Limits | None = None
+
+
+@dataclass(frozen=True)
+class Produced:
+    """What the stages from fetch to publish produce, by name.
+
+    Args:
+        all: every output, rows and what memories are to store.
+    """
+
+    all: Mapping[str, Any]
+
+    def rows(self) -> dict[str, Any]:
+        """The outputs that are rows of tables."""
+        return {name: records for name, records in self.all.items() if records.element_type in TABLE_OF}
 
 
 def build(root: beam.Pipeline, parts: Parts, *, ends_after_poll: bool = False) -> None:
@@ -99,6 +124,19 @@ def build(root: beam.Pipeline, parts: Parts, *, ends_after_poll: bool = False) -
     if ends_after_poll:
         return
     entries = (work.entries, polled.entries) | "FlattenEntries" >> beam.Flatten()
+    produced = join(entries, work.pages, work.captures, parts)
+    _gather(parts.gathered, *((f"Gather{name}", records) for name, records in produced.all.items()))
+
+
+def join(entries: Any, pages: Any, captures: Any, parts: StageParts) -> Produced:
+    """Join the stages from fetch to publish, as every way of running has them.
+
+    Args:
+        entries: PCollection[Entry], to be fetched.
+        pages: PCollection[Page], to be extracted with those that are fetched.
+        captures: PCollection[Capture], to be identified with those that are extracted.
+        parts: what the stages are built with.
+    """
     fetched = entries | "Fetch" >> FetchPages(
         downloads=parts.downloads,
         deadline_s=parts.deadline_s,
@@ -107,12 +145,13 @@ def build(root: beam.Pipeline, parts: Parts, *, ends_after_poll: bool = False) -
         archive=parts.archive,
         clock=parts.clock,
     )
-    pages = (work.pages, fetched.pages) | "FlattenPages" >> beam.Flatten()
+    pages = (pages, fetched.pages) | "FlattenPages" >> beam.Flatten()
     extracted = pages | "Extract" >> ExtractPages(pool=parts.pool, policy=parts.policy, clock=parts.clock)
-    captures = (work.captures, extracted.captures) | "FlattenCaptures" >> beam.Flatten()
+    captures = (captures, extracted.captures) | "FlattenCaptures" >> beam.Flatten()
+    unwanted: dict[str, Any] = {}
     if parts.wanted:
         kept = captures | "Keep" >> KeepWanted(parts.wanted, clock=parts.clock)
-        _gather(parts.gathered, ("GatherUnwantedOutcomes", kept.outcomes))
+        unwanted = {"UnwantedOutcomes": kept.outcomes}
         captures = kept.captures
     identified = captures | "Identify" >> IdentifyCaptures(memory=parts.aliases, clock=parts.clock)
     revised = (identified.captures, fetched.sights) | "Revise" >> ReviseCaptures(
@@ -121,29 +160,31 @@ def build(root: beam.Pipeline, parts: Parts, *, ends_after_poll: bool = False) -
     linked = revised.captures | "Link" >> LinkCopies(memory=parts.copies, clock=parts.clock)
     tagged = linked.captures | "Tag" >> TagEntities(pool=parts.pool, tagger=parts.tagger, clock=parts.clock)
     published = tagged.captures | "Publish" >> PublishCaptures(clock=parts.clock)
-    _gather(
-        parts.gathered,
-        ("GatherValidators", fetched.validators),
-        ("GatherFetchOutcomes", fetched.outcomes),
-        ("GatherFetchDeadLetters", fetched.dead_letters),
-        ("GatherExtractOutcomes", extracted.outcomes),
-        ("GatherExtractDeadLetters", extracted.dead_letters),
-        ("GatherAliases", identified.aliases),
-        ("GatherIdentifyOutcomes", identified.outcomes),
-        ("GatherIdentifyDeadLetters", identified.dead_letters),
-        ("GatherRevisions", revised.revisions),
-        ("GatherKnownCaptures", revised.known),
-        ("GatherReviseOutcomes", revised.outcomes),
-        ("GatherReviseDeadLetters", revised.dead_letters),
-        ("GatherLinks", linked.links),
-        ("GatherSketches", linked.sketches),
-        ("GatherLineages", linked.lineages),
-        ("GatherLinkOutcomes", linked.outcomes),
-        ("GatherLinkDeadLetters", linked.dead_letters),
-        ("GatherTagOutcomes", tagged.outcomes),
-        ("GatherTagDeadLetters", tagged.dead_letters),
-        ("GatherArticles", published.articles),
-        ("GatherPublishOutcomes", published.outcomes),
+    return Produced(
+        {
+            **unwanted,
+            "Validators": fetched.validators,
+            "FetchOutcomes": fetched.outcomes,
+            "FetchDeadLetters": fetched.dead_letters,
+            "ExtractOutcomes": extracted.outcomes,
+            "ExtractDeadLetters": extracted.dead_letters,
+            "Aliases": identified.aliases,
+            "IdentifyOutcomes": identified.outcomes,
+            "IdentifyDeadLetters": identified.dead_letters,
+            "Revisions": revised.revisions,
+            "KnownCaptures": revised.known,
+            "ReviseOutcomes": revised.outcomes,
+            "ReviseDeadLetters": revised.dead_letters,
+            "Links": linked.links,
+            "Sketches": linked.sketches,
+            "Lineages": linked.lineages,
+            "LinkOutcomes": linked.outcomes,
+            "LinkDeadLetters": linked.dead_letters,
+            "TagOutcomes": tagged.outcomes,
+            "TagDeadLetters": tagged.dead_letters,
+            "Articles": published.articles,
+            "PublishOutcomes": published.outcomes,
+        }
     )
 
 

@@ -75,5 +75,8 @@ _REASONS = {
     Reason.OVER_CAP: "its turn had not come",
     Reason.NOT_INITIAL: "it was in the feed at the first poll and was not asked for (--initial)",
     Reason.REFUSED: "a sink cannot hold it",
+    Reason.KNOWN: "it was taken in before",
+    Reason.NOT_WANTED: "the backfill's filters leave it out",
+    Reason.NO_PAYLOAD: "what it stands for is not in its archive",
     Reason.SUPPRESSED: "its article was purged, and is not taken in again",
 }

@@ -145,6 +145,12 @@ def time_of(table: str, row: object) -> dt.datetime:
     return moment
 
 
+def key_of(table: str, row: object) -> str:
+    """The values of a row's key, as one text: equal for rows of a table that fold into one."""
+    values = (getattr(row, name) for name in ROWS[table].key)
+    return " ".join(value.isoformat() if isinstance(value, dt.datetime) else str(value) for value in values)
+
+
 def plain(record: object) -> dict[str, Any]:
     """A record as columns of plain values: str, int, float, bool, bytes, datetime, list, dict and None."""
     values: dict[str, Any] = msgspec.to_builtins(record, builtin_types=(dt.datetime, bytes))

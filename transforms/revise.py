@@ -6,8 +6,11 @@ test; the feed's own text, taken for want of the page, of an article whose page 
 that arrives late is judged in its place, and those after it again, with a higher `judged_seq`, as far as anything
 changes for them. So the same captures in any order of arrival end with the same valid judgements.
 
-One thing is lost with a capture that makes no row: that it was there. If B arrives late and lies between two sights of
-A, then A gets a new judgement whose `seen_until` says when it was seen again: A is the latest, and not B.
+Of a capture that makes no row its time is remembered (the newest `SEEN_LIMIT` of each extractor), and judged with the
+others. If B arrives late and lies between two sights of A, then A gets a new judgement whose `seen_until` says since
+when it stands there again: A is the latest, and not B. What is lost is its headline and counters, and returns before
+the last one; so where contents come back, the latest text is the same in any order of arrival, and not each row.
+Nor is each row where an older extractor follows a newer one (a rollback): what was folded depends on arrival.
 
 An extractor newer than the one that made a capture may make another of the same page: same article, same `observed_at`.
 Those of one moment are ordered by extractor; the newest says what was there. It is judged against the one before it at

@@ -2,23 +2,32 @@
 
 Comes in: `Capture` from tag. Goes out: `Article` rows, and the terminal `Outcome` of each entry (published for an
 article's first capture, revised for a further one). A local run gathers all records of a cycle in memory, and commits
-them when the cycle has ended (`pipeline.state`).
+them when the cycle has ended (`pipeline.state`). On a cluster the rows of all tables go to a sink as they come, at
+least once (`WriteRows`).
 """
 
 import threading
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import apache_beam as beam
+from apache_beam.transforms.trigger import AccumulationMode, AfterProcessingTime, Repeatedly
+from apache_beam.transforms.window import GlobalWindows
 
+from schemas import codec
 from schemas.enums import OutcomeKind, Stage
 from schemas.records import Article, Capture, Outcome
+from schemas.tables import ROWS, TABLE_OF, key_of
 from transforms import outcomes
 from transforms.outcomes import Clock, utc_now
 from transforms.shared import Shared
 
 T = TypeVar("T")
+
+BATCH_ROWS = 5_000  # bounds memory, and makes few large commits
+SHARDS = 4  # that write to a sink at once
 
 
 def publish(capture: Capture, clock: Clock) -> tuple[Article, Outcome]:
@@ -51,6 +60,17 @@ class Gathered:
             self._records.clear()
 
 
+class RowWriter(Protocol):
+    """What writes rows to a sink."""
+
+    def write(self, records: Sequence[Any]) -> None:
+        """Write records of any tables, at least one; when this returns they are durable.
+
+        Raises:
+            Exception: the sink cannot take them now; the runner tries the bundle again.
+        """
+
+
 @dataclass
 class PublishCaptures(beam.PTransform):
     """PCollection[Capture] -> `articles`: Article; tag `outcomes`: Outcome."""
@@ -73,6 +93,72 @@ class GatherRecords(beam.PTransform):
     def expand(self, gathered: beam.PCollection) -> beam.PCollection:
         """Join."""
         return gathered | "GatherRecords" >> beam.ParDo(_Gather(self.into)).with_output_types(int)
+
+
+@dataclass
+class WriteRows(beam.PTransform):
+    """PCollections of rows, by name -> the sink behind `writer`, at least once; nothing goes out.
+
+    A bundle's rows are written before it ends, so a runner that commits a bundle has them written. A bundle that is
+    tried again writes its rows again: sinks know the same batch, and views take distinct keys.
+
+    Args:
+        writer: the process's writer to the sink.
+        shards: how many bundles write at once; 1 where commits wait for each other.
+        every_s: in a stream, seconds that rows wait for others to join their batch; None for a bounded run, whose rows
+            are written when all of them are there.
+    """
+
+    writer: Shared[RowWriter]
+    shards: int = SHARDS
+    every_s: float | None = None
+
+    def expand(self, rows: Mapping[str, beam.PCollection]) -> beam.PCollection:
+        """Join."""
+        sharded = [
+            records | f"Shard{name}" >> beam.Map(_sharded, self.shards).with_output_types(tuple[int, tuple[str, bytes]])
+            for name, records in rows.items()
+        ] | "FlattenRows" >> beam.Flatten()
+        if self.every_s is not None:
+            # By the wall clock: a window of event time would drop what comes behind its watermark.
+            sharded |= "WaitForRows" >> beam.WindowInto(
+                GlobalWindows(),
+                trigger=Repeatedly(AfterProcessingTime(self.every_s)),
+                accumulation_mode=AccumulationMode.DISCARDING,
+            )
+        grouped = sharded | "GroupRows" >> beam.GroupByKey()
+        return grouped | "WriteRows" >> beam.ParDo(_WriteRows(self.writer)).with_output_types(int)
+
+
+def _sharded(record: Any, shards: int) -> tuple[int, tuple[str, bytes]]:
+    """The shard of a row, always the same one, its table, and itself."""
+    table = TABLE_OF[type(record)]
+    return zlib.crc32(key_of(table, record).encode()) % shards, (table, codec.encode(record))
+
+
+class _WriteRows(beam.DoFn):
+    def __init__(self, writer: Shared[RowWriter]) -> None:
+        self._shared = writer
+
+    def setup(self) -> None:
+        self._writer = self._shared.get()
+
+    def start_bundle(self) -> None:
+        self._records: list[Any] = []
+
+    def process(self, element: tuple[int, Iterable[tuple[str, bytes]]]) -> None:
+        for table, encoded in element[1]:
+            self._records.append(codec.decode(encoded, ROWS[table].record))
+            if len(self._records) >= BATCH_ROWS:
+                self._write()
+
+    def finish_bundle(self) -> None:
+        if self._records:
+            self._write()
+
+    def _write(self) -> None:
+        self._writer.write(self._records)
+        self._records = []
 
 
 class _Publish(beam.DoFn):

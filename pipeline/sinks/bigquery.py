@@ -3,7 +3,8 @@
 A label of each table says up to which sequence number it has a writer's rows. The load that follows is a job whose id
 says after which number it begins, and a label of the job up to which it goes. The service takes an id once only, so a
 batch that is delivered again, in whatever division, meets the job of its first delivery: if that has succeeded, its
-rows are there; if it runs, it is waited for; if it has failed, the next id is tried.
+rows are there; if it runs, it is waited for; if it has failed, the next id is tried. Of a cluster the batch's id stands
+in the job's in place of the writer's, and no table is labelled.
 
 A table takes 1,500 load jobs a day, so rows wait for others at least `FLUSH_S`. A job fails as a whole: if something is
 wrong with its rows, they are loaded in ever smaller parts until the one is found that the service cannot hold.
@@ -49,7 +50,7 @@ NOT_OF_TYPE = (pa.ArrowException, OverflowError, UnicodeError)  # what Arrow rai
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """Which rows of a writer's a load job is of."""
+    """Which rows of a writer's, or of a cluster's batch, a load job is of."""
 
     writer: str
     first_seq: int
@@ -149,6 +150,8 @@ class BigQuerySink:
 
     def _reached_by(self, table: str, batch: Batch) -> int:
         """The sequence number up to which `table` is known to have the rows of the batch's writer."""
+        if batch.writer is None:
+            return batch.first_seq - 1
         at = (table, batch.writer)
         if at not in self._reached:
             labels = self._call(self._client.get_table, f"{self._dataset}.{table}").labels
@@ -166,6 +169,7 @@ class BigQuerySink:
 
     def _write_table(self, table: str, rows: Sequence[Row], batch: Batch) -> list[Refused]:
         reached = self._reached_by(table, batch)
+        name = batch.writer or batch.delivery.batch_id
         rows, columns, refused = _converted(table, behind(rows, reached), batch.delivery)
         alone: list[Refused] = []
         some_went_in = False
@@ -173,7 +177,7 @@ class BigQuerySink:
         while rows:
             part = rows[:size]
             last_seq = part[-1].seq if size < len(rows) else batch.last_seq
-            loaded = self._load(table, columns[:size], _Span(batch.writer, reached + 1, last_seq))
+            loaded = self._load(table, columns[:size], _Span(name, reached + 1, last_seq))
             if loaded.refusal and len(part) > 1:
                 size = len(part) // 2
                 continue
@@ -189,7 +193,7 @@ class BigQuerySink:
             columns = columns[len(columns) - size :]
         if alone and not some_went_in:
             raise SinkError(f"{self.uri}: table {table} takes none of its rows: {alone[0].error}")
-        if reached > self._reached[table, batch.writer]:
+        if batch.writer is not None and reached > self._reached[table, batch.writer]:
             self._note(table, batch.writer, reached)
         return [*refused, *alone]
 

@@ -2,7 +2,8 @@
 
 WHERE/TABLE/day=YYYY-MM-DD/WRITER-FIRST-LAST.SUFFIX, where FIRST and LAST are sequence numbers of the batch. A file
 appears whole or not at all, and its name says up to which number its folder is complete: that is how a batch that is
-delivered again is refused, folder by folder. WHERE/_schema_version says which version of the tables wrote there last.
+delivered again is refused, folder by folder. A cluster's batch has no such numbers: its file is named by its id, and is
+not written again. WHERE/_schema_version says which version of the tables wrote there last.
 
 WHERE is a local folder, or a URI that pyarrow knows: s3://BUCKET/PATH, gs://BUCKET/PATH, ...; credentials are found as
 pyarrow.fs documents (environment, configuration files, the machine's role).
@@ -57,7 +58,7 @@ class FilesSink:
 
     def write(self, batch: Batch) -> Sequence[Refused]:
         """Write the rows that are new here; see `Sink.write`."""
-        name = f"{batch.writer}-{batch.first_seq:012d}-{batch.last_seq:012d}{self.suffix}"
+        name = f"{_stem(batch)}{self.suffix}"
         refused: list[Refused] = []
         try:
             for table, rows in batch.by_table():
@@ -66,7 +67,7 @@ class FilesSink:
                     days[time_of(table, row.record).date()].append(row)
                 for day, of_day in days.items():
                     folder = f"{table}/day={day}"
-                    fresh = behind(of_day, self._delivered(folder, batch.writer))
+                    fresh = self._lacking(folder, name, of_day, batch.writer)
                     content, not_held = self.content(table, fresh, batch.delivery) if fresh else (None, ())
                     refused += not_held
                     if content:
@@ -82,11 +83,15 @@ class FilesSink:
         """The content of a file of these rows, None if it would hold none; and the rows that it cannot hold."""
         raise NotImplementedError
 
-    def _delivered(self, folder: str, writer: str) -> int:
-        """The last sequence number of `writer` up to which `folder` is complete."""
-        stems = (name.removesuffix(self.suffix) for name in self._store.names(folder) if name.endswith(self.suffix))
+    def _lacking(self, folder: str, name: str, rows: list[Row], writer: str | None) -> list[Row]:
+        """The rows that `folder` lacks; the file of these will be `name`."""
+        names = self._store.names(folder)
+        if writer is None:
+            return [] if name in names else rows
+        stems = (each.removesuffix(self.suffix) for each in names if each.endswith(self.suffix))
         parts = (stem.rsplit("-", 2) for stem in stems if stem.count("-") > 1)
-        return max((int(last) for name, _, last in parts if name == writer), default=0)
+        # The last sequence number up to which the folder is complete.
+        return behind(rows, max((int(last) for of, _, last in parts if of == writer), default=0))
 
     def _check_version(self) -> None:
         version = int(self._store.read(VERSION_FILE) or 0)
@@ -94,6 +99,13 @@ class FilesSink:
             raise SinkError(f"{self.uri}: its files have schema version {version}, this program knows {SCHEMA_VERSION}")
         if version < SCHEMA_VERSION:
             self._store.write(VERSION_FILE, f"{SCHEMA_VERSION}\n".encode())
+
+
+def _stem(batch: Batch) -> str:
+    """A file's name without its suffix."""
+    if batch.writer is None:
+        return batch.delivery.batch_id
+    return f"{batch.writer}-{batch.first_seq:012d}-{batch.last_seq:012d}"
 
 
 def write_file(path: Path, content: Content) -> None:

@@ -9,6 +9,9 @@ holds only on the snapshot whose number was read: where somebody else has commit
 is read again. PyIceberg by itself would put the append on top of whatever it finds. In DIR one writer lock is held as
 well, so that writers wait for each other and for maintenance.
 
+A cluster's batches have no numbers: the id of each stands in the summary of its snapshot, and one that is written again
+is refused while that snapshot is among those that the table keeps. A property of each would grow the table for ever.
+
 Every snapshot in a table's metadata makes each further commit dearer, by about 0.7 ms (benchmarks/maintenance.py), so
 commits drop the oldest. Files that no snapshot names any more are deleted by `pipeline.sinks.compact`.
 
@@ -19,7 +22,7 @@ its older rows they are null. One that a later version has changed is refused.
 import datetime as dt
 import fcntl
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -47,6 +50,7 @@ NAMESPACE = "wirebeam"
 CATALOG_FILE = "catalog.db"
 LOCK_FILE = "writer.lock"
 DELIVERED = "wirebeam.delivered-seq."  # + the writer's id
+BATCH = "wirebeam.batch-id"  # in the summary of a snapshot
 VERSION = "wirebeam.schema-version"
 TRIES = 10  # at a commit, while others commit to the same table
 SNAPSHOTS_KEPT = 50  # 25 minutes of commits every 30 s; a table holds up to twice as many
@@ -106,6 +110,21 @@ def open_catalog(place: Place, *, may_create: bool = False) -> Catalog:
         warehouse=str(place.absolute()),  # no URI: PyIceberg would take %20 for the folder's own name
         init_catalog_tables=str(may_create).lower(),
     )
+
+
+def is_shared(place: Place) -> bool:
+    """Whether processes on several machines can commit to the warehouse: its catalog is no SQLite file.
+
+    Raises:
+        SinkError: PyIceberg knows no catalog of that name, or cannot open it.
+    """
+    if isinstance(place, Path):
+        return False
+    try:
+        with closing(open_catalog(place)) as catalog:
+            return not catalog.properties.get("uri", "").startswith("sqlite")
+    except Exception as error:  # whatever a catalog's library raises
+        raise SinkError(f"iceberg:{place}: {error}") from error
 
 
 def sorted_by(name: str) -> tuple[str, ...]:
@@ -197,8 +216,7 @@ class IcebergSink:
     def _append(self, name: str, rows: Sequence[Row], batch: Batch) -> Sequence[Refused]:
         table = self._tables[name].refresh()
         self._check_version(name, table)
-        key = DELIVERED + batch.writer
-        fresh = behind(rows, int(table.properties.get(key, "0")))
+        fresh = _lacking(table, rows, batch)
         if not fresh:
             return ()
         arrow, refused = arrow_rows(name, fresh, batch.delivery)
@@ -207,8 +225,11 @@ class IcebergSink:
             once = {**table.properties, TableProperties.COMMIT_NUM_RETRIES: "0"}
             table.metadata = table.metadata.model_copy(update={"properties": once})
             with table.transaction() as transaction:
-                transaction.append(arrow)
-                transaction.set_properties({key: str(batch.last_seq)})
+                if batch.writer is None:
+                    transaction.append(arrow, snapshot_properties={BATCH: batch.delivery.batch_id})
+                else:
+                    transaction.append(arrow)
+                    transaction.set_properties({DELIVERED + batch.writer: str(batch.last_seq)})
                 drop_old_snapshots(transaction)
         return refused
 
@@ -238,6 +259,14 @@ class IcebergSink:
             raise SinkError(
                 f"{self.uri}: table {name} has schema version {version}, this program knows {SCHEMA_VERSION}"
             )
+
+
+def _lacking(table: IcebergTable, rows: Sequence[Row], batch: Batch) -> Sequence[Row]:
+    """The rows that a table lacks, as far as it knows."""
+    if batch.writer is not None:
+        return behind(rows, int(table.properties.get(DELIVERED + batch.writer, "0")))
+    summaries = (snapshot.summary for snapshot in table.metadata.snapshots)
+    return () if any(each and each[BATCH] == batch.delivery.batch_id for each in summaries) else rows
 
 
 def _version(table: IcebergTable) -> int:

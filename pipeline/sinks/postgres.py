@@ -1,8 +1,8 @@
 """postgresql://...: tables in PostgreSQL, written by COPY into a staging table and one INSERT each.
 
 What was delivered stands in a table of its own, `wirebeam_deliveries`, and is written in the same transaction as the
-rows: exactly once. Rows that another writer has brought already (the same key) are left alone. One advisory lock of the
-database keeps two writers from each other's way.
+rows: exactly once. Rows that another writer has brought already (the same key) are left alone; of a cluster's batches
+that is all that is asked. One advisory lock of the database keeps two writers from each other's way.
 
 Tables and views are made, and older tables get the columns that they lack, when the sink is opened; tables of a later
 version are refused. A row that PostgreSQL cannot hold (a NUL in a text) is refused; the others go in.
@@ -120,13 +120,14 @@ class PostgresSink:
             ).fetchone()
             for name, rows in batch.by_table():
                 refused += insert(connection, name, behind(rows, row[0] if row else 0), batch.delivery)
-            connection.execute(
-                """
-                INSERT INTO wirebeam_deliveries VALUES (%s, %s)
-                ON CONFLICT (writer) DO UPDATE SET seq = greatest(wirebeam_deliveries.seq, excluded.seq)
-                """,
-                (batch.writer, batch.last_seq),
-            )
+            if batch.writer is not None:
+                connection.execute(
+                    """
+                    INSERT INTO wirebeam_deliveries VALUES (%s, %s)
+                    ON CONFLICT (writer) DO UPDATE SET seq = greatest(wirebeam_deliveries.seq, excluded.seq)
+                    """,
+                    (batch.writer, batch.last_seq),
+                )
         return refused
 
 

@@ -11,7 +11,6 @@ that keeps order gets an article's rows as they were made. At most `REQUESTS` ar
 is the flow control. Where PUBSUB_EMULATOR_HOST names an emulator, that is used, as by all of Google's libraries.
 """
 
-import datetime as dt
 import io
 import json
 from collections.abc import Mapping, Sequence
@@ -29,7 +28,7 @@ from google.pubsub_v1 import Encoding, PublisherClient, SchemaServiceClient
 from pipeline.sinks.base import Batch, Refused, Row, SinkError
 from schemas import dialects
 from schemas.records import Article, Delivery, Revision
-from schemas.tables import ROWS, plain
+from schemas.tables import ROWS, key_of, plain
 
 REQUESTS = 16  # at once
 REQUEST_MESSAGES = 1_000  # the service's bound (cloud.google.com/pubsub/quotas#resource_limits), as are the next
@@ -208,7 +207,7 @@ def _attributes_of_captures(rows: Sequence[Row]) -> dict[str, dict[str, str]]:
 
 def _attributes(row: Row, captured: Mapping[str, dict[str, str]]) -> dict[str, str]:
     record = row.record
-    attributes = {"table": row.table, "key": " ".join(_text(getattr(record, name)) for name in ROWS[row.table].key)}
+    attributes = {"table": row.table, "key": key_of(row.table, record)}
     attributes |= {name: getattr(record, name, None) or "" for name in ("article_id", "capture_id", "language")}
     attributes["host"] = _host(getattr(record, "url", None) or "")
     attributes |= captured.get(attributes["capture_id"], {})
@@ -220,10 +219,6 @@ def _host(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:  # as "http://[": what a feed gave as its address
         return ""
-
-
-def _text(value: object) -> str:
-    return value.isoformat() if isinstance(value, dt.datetime) else str(value)
 
 
 def _bounded(value: str) -> str:

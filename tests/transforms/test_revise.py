@@ -490,7 +490,7 @@ def test_the_order_of_arrival_does_not_matter(
     shuffled.take(first, *rng.sample(later, len(later)))
     assert text_of(in_order.latest, captures) == text_of(shuffled.latest, captures)
     runs = [content for content, _ in itertools.groupby(sorted(captures, key=observed), key=content_of)]
-    if len({content for content, _ in runs}) == len(runs):
+    if len({content for content, _ in runs}) == len(runs) and not is_rolled_back(captures):
         assert facts(in_order.rows) == facts(shuffled.rows)
 
 
@@ -530,7 +530,7 @@ def test_the_order_of_arrival_of_re_extractions_does_not_matter(
     shuffled.take(*rng.sample(captures, len(captures)))
     assert text_of(in_order.latest, captures) == text_of(shuffled.latest, captures)
     runs = [content for content, _ in itertools.groupby(sorted(captures, key=extracted), key=content_of)]
-    if len(set(runs)) == len(runs):
+    if len(set(runs)) == len(runs) and not is_rolled_back(captures):
         assert story(in_order, captures) == story(shuffled, captures)
 
 
@@ -538,6 +538,12 @@ def story(memory: Memory, captures: Iterable[Capture]) -> list[tuple[str, PubSta
     """What view `history` tells: of each moment the newest extraction, what did not change folded."""
     told = [(text_of(row, captures), row.pub_status) for row in memory.newest]
     return [one for one, _ in itertools.groupby(told)]
+
+
+def is_rolled_back(captures: Iterable[Capture]) -> bool:
+    """Whether the newest extractor of a moment is older than that of one before."""
+    newest = {observed(each): each.article.extractor_version for each in sorted(captures, key=extracted)}
+    return list(newest.values()) != sorted(newest.values())
 
 
 def extracted(of: Capture) -> tuple[dt.datetime, str]:

@@ -194,11 +194,17 @@ def kind(paragraph: str, index: int, count: int, known: Known) -> str | None:
     for name, where, pattern in _LINES:
         if applicable[where] and pattern.fullmatch(text):
             return name
-    if is_edge and dates.is_date_line(text):
+    if is_edge and dates.is_date_line(_without_name(text, line, known)):
         return "date"
     if captions.is_credit_line(text):
         return "credit"
     return "teaser" if _is_teaser(text, line, known) else None
+
+
+def _without_name(text: str, line: str, known: Known) -> str:
+    """`text`, whose folded form is `line`, less the author's name that it begins with ("Ann Bee, 3 May 2021, 9:05")."""
+    name = next((name for name in known.names if line.startswith(f"{name} ")), "")
+    return " ".join(text.split()[len(name.split()) :])
 
 
 def link_texts(tree: html.HtmlElement) -> frozenset[str]:

@@ -67,6 +67,13 @@ def test_bylines_and_dates_go_at_the_edges_only() -> None:
     assert cleaned(["By Ann Lee", "9 May 2019", *lines], NOTHING) == lines
 
 
+def test_a_date_behind_the_authors_name_goes() -> None:
+    known = Known(names=frozenset({folded("Ann Marie van der Lee")}))
+    assert cleaned(["Ann Marie van der Lee, 3 November 2025, 06:44 GMT", "The vote was close."], known) == [
+        "The vote was close."
+    ]
+
+
 def test_echoes_of_the_page_go() -> None:
     known = Known(
         titles=frozenset({folded("Pier to be rebuilt")}),
