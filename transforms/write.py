@@ -8,7 +8,7 @@ least once (`WriteRows`).
 
 import threading
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -97,7 +97,7 @@ class GatherRecords(beam.PTransform):
 
 @dataclass
 class WriteRows(beam.PTransform):
-    """PCollections of rows, by name -> the sink behind `writer`, at least once; nothing goes out.
+    """PCollections of rows, by name (a mapping) -> the sink behind `writer`, at least once; nothing goes out.
 
     A bundle's rows are written before it ends, so a runner that commits a bundle has them written. A bundle that is
     tried again writes its rows again: sinks know the same batch, and views take distinct keys.
@@ -113,7 +113,7 @@ class WriteRows(beam.PTransform):
     shards: int = SHARDS
     every_s: float | None = None
 
-    def expand(self, rows: Mapping[str, beam.PCollection]) -> beam.PCollection:
+    def expand(self, rows: Any) -> beam.PCollection:
         """Join."""
         sharded = [
             records | f"Shard{name}" >> beam.Map(_sharded, self.shards).with_output_types(tuple[int, tuple[str, bytes]])

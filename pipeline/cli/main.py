@@ -31,7 +31,7 @@ app = typer.Typer(
 )
 app.command("run")(run_feeds.run)
 app.command("poll")(run_feeds.poll)
-app.command("backfill")(backfill.backfill)
+app.command("backfill", context_settings={"ignore_unknown_options": True})(backfill.backfill)  # a runner's own
 app.command("sql")(sql.sql)
 app.command("latest")(latest.latest)
 app.command("export")(export.export)

@@ -50,6 +50,9 @@ _CHROME = (
     "map",
 )  # fmt: skip
 _OWN = ("aside", "footer")
+_OF_HEAD = frozenset(
+    {"base", "basefont", "bgsound", "link", "meta", "noscript", "script", "style", "template", "title"}
+)
 _SWALLOWED = ("h1", "main")  # an element that holds one of these was never closed: it is no chrome
 # lxml.html asks Python for the class of each element that it hands out; nobody here needs its forms and inputs.
 _ONE_CLASS = etree.ElementDefaultClassLookup(element=html.HtmlElement)
@@ -215,4 +218,15 @@ def _parsed(body: bytes) -> html.HtmlElement | None:
         tree = html.document_fromstring(body, parser=parser, ensure_head_body=True)
     except (etree.ParserError, etree.XMLSyntaxError, ValueError, AssertionError, TypeError):
         return None
+    _close_head(tree)
     return tree
+
+
+def _close_head(tree: html.HtmlElement) -> None:
+    """End the head where text begins: libxml2 does not know that an <article> or <main> ends it (HTML, 13.1.2.4)."""
+    head, body = tree.find("head"), tree.find("body")
+    if head is None or body is None:
+        return
+    first = next((child for child in head if child.tag not in _OF_HEAD), None)
+    if first is not None:
+        body[:0] = [first, *first.itersiblings()]

@@ -22,7 +22,7 @@ from pyarrow import parquet
 from pipeline import deliver, sinks, warehouse
 from pipeline.metrics import Metrics
 from pipeline.sinks import iceberg, open_sink
-from pipeline.sinks.base import Batch, Row, SinkError
+from pipeline.sinks.base import Batch, Row, SinkError, of_cluster
 from pipeline.state import State
 from schemas import ids, tables
 from schemas.enums import Change, Origin, OutcomeKind, Stage
@@ -225,6 +225,46 @@ def test_two_writers_do_not_refuse_each_other(kind: str, tmp_path: Path) -> None
     # One that has primary keys takes a row that both bring once, and a reader of Pub/Sub folds it.
     once = kind in {"postgresql", "pubsub"}
     assert keys(kind, tmp_path, "articles") == (["003", "006"] if once else ["003", "003", "006"])
+
+
+def of_job(first: int, last: int) -> Batch:
+    """A cluster's batch of the rows with these numbers."""
+    return of_cluster([row.record for row in rows(last)[first - 1 :]], NOW)
+
+
+def test_a_cluster_s_batch_is_named_by_its_rows_in_whatever_order() -> None:
+    records = [row.record for row in rows(9)]
+    assert of_cluster(records, NOW) == of_cluster(records[::-1], NOW)
+    later = of_cluster(records, NOW + dt.timedelta(days=1))
+    assert later.delivery.batch_id == of_job(1, 9).delivery.batch_id
+    assert len({of_job(1, 9).delivery.batch_id, of_job(1, 8).delivery.batch_id, of_job(2, 9).delivery.batch_id}) == 3
+
+
+@each_sink
+def test_a_cluster_s_batch_written_twice_is_there_once(kind: str, tmp_path: Path) -> None:
+    write(kind, tmp_path, of_job(1, 6), of_job(7, 9), of_job(1, 6))
+    write(kind, tmp_path, of_job(1, 6))
+    for table in TABLES:
+        assert keys(kind, tmp_path, table) == expected(rows(9), table)
+
+
+@each_sink
+def test_a_cluster_s_rows_in_another_division_are_all_there(kind: str, tmp_path: Path) -> None:
+    """Twice at most, and where rows have keys of their own once: the views take distinct keys."""
+    write(kind, tmp_path, of_job(1, 6), of_job(4, 9), of_job(1, 9))
+    for table in TABLES:
+        found = keys(kind, tmp_path, table)
+        assert sorted(set(found)) == expected(rows(9), table)
+        if kind in {"postgresql", "pubsub"}:
+            assert found == expected(rows(9), table)
+
+
+@each_sink
+def test_a_cluster_leaves_no_mark_that_grows(kind: str, tmp_path: Path) -> None:
+    """Beside a writer that counts, neither refuses the other's rows."""
+    write(kind, tmp_path, batch(rows(3)), of_job(4, 6), batch(rows(9)))
+    for table in TABLES:
+        assert set(keys(kind, tmp_path, table)) == set(expected(rows(9), table))
 
 
 @pytest.mark.parametrize("kind", [kind for kind in SINKS if kind != "pubsub"])  # which takes rows one by one

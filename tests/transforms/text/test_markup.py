@@ -34,6 +34,16 @@ def test_any_bytes_are_text(body: bytes, charset: str | None) -> None:
     markup.parsed(markup.decoded(body, charset))
 
 
+@pytest.mark.parametrize("element", ["article", "main", "section", "div", "p"])
+def test_a_page_that_leaves_out_head_and_body_has_both(element: str) -> None:
+    tree = markup.parsed(
+        f"<!doctype html><meta charset=utf-8><title>Pier</title><{element}>Text</{element}><p>More</p>"
+    )
+    assert tree is not None
+    assert [child.tag for child in tree[0]] == ["meta", "title"]
+    assert [child.tag for child in tree[1]] == [element, "p"]
+
+
 def test_what_is_too_deep_is_merged_into_its_parent() -> None:
     tree = markup.parsed("<html><body>" + "<div>" * 1_000 + "deep <b>text</b>")
     assert tree is not None
