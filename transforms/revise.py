@@ -9,8 +9,8 @@ changes for them. So the same captures in any order of arrival end with the same
 Of a capture that makes no row its time is remembered (the newest `SEEN_LIMIT` of each extractor), and judged with the
 others. If B arrives late and lies between two sights of A, then A gets a new judgement whose `seen_until` says since
 when it stands there again: A is the latest, and not B. What is lost is its headline and counters, and returns before
-the last one; so where contents come back, the latest text is the same in any order of arrival, and not each row.
-Nor is each row where an older extractor follows a newer one (a rollback): what was folded depends on arrival.
+the last one; so where contents come back, the latest text is the same in any order of arrival, and not each row. Where
+an older extractor follows a newer one (a rollback), nothing of this is promised: what was folded depends on arrival.
 
 An extractor newer than the one that made a capture may make another of the same page: same article, same `observed_at`.
 Those of one moment are ordered by extractor; the newest says what was there. It is judged against the one before it at
@@ -298,13 +298,23 @@ def _rejudged(captures: Sequence[KnownCapture]) -> list[KnownCapture]:
             rows.append((moment, row))
         elif row:
             rows.append((moment, replace(row, extractor=capture.extractor, also_by=())))
-        elif past and _has_same_content(capture, past.predecessor) and not _by(capture) <= _by(past.predecessor):
+        elif past and _tells_extractor(capture, past.predecessor, captures):
             also = _also_by(past.predecessor, _by(capture))
             rows = [(at, also if row is past.predecessor else row) for at, row in rows]
     for moment, row in dict(rows).items():  # of one moment the newest extractor's
         if moment != judged[row.capture_id].observed_at:
             judged[row.capture_id] = replace(judged[row.capture_id], seen_until=moment)
     return _in_order(_with_availability(list(judged.values()), rows))
+
+
+def _tells_extractor(capture: KnownCapture, predecessor: KnownCapture, captures: Sequence[KnownCapture]) -> bool:
+    """Whether a capture without a row tells that one more extractor made its predecessor's text.
+
+    The feed's text against a known page tells nothing: had it come later, it would not be remembered.
+    """
+    if _is_outdone(capture, captures) or _by(capture) <= _by(predecessor):
+        return False
+    return _has_same_content(capture, predecessor)
 
 
 def _observed(captures: Iterable[KnownCapture]) -> list[_Place]:

@@ -79,6 +79,14 @@ def backfill(
     host_delay: Annotated[
         float, typer.Option(min=0.0, max=3600.0, help="Seconds between two requests to one host.")
     ] = 1.0,
+    runner: Annotated[
+        str | None,
+        typer.Option(
+            help="As one job there: FlinkRunner, DataflowRunner, PrismRunner; DirectRunner for in this process. "
+            "Its options, and Beam's, stand beside ours as --name=value.",
+            show_default=False,
+        ),
+    ] = None,
     log: Annotated[LogForm, typer.Option(help="How events are written to standard error.")] = LogForm.CONSOLE,
 ) -> None:
     """Bring the past into the same tables, by the same graph and with the same ids.
@@ -90,6 +98,13 @@ def backfill(
     http = http_config(contact, allow_net, concurrency, host_delay)
     with usage_errors():
         http = http_config(contact, allow_net, concurrency, host_delay)
+    options = [each for each in sources if each.startswith("-")]  # an option that we do not know comes as an argument
+    if options and runner is None:
+        fail(f"no such option: {options[0]}; those of a runner need --runner", USAGE)
+    sources = [each for each in sources if not each.startswith("-")]
+    if not sources:
+        fail("no source is named", USAGE)
+    from pipeline.cluster import ClusterError
     from pipeline.data_directory import DataDirectoryError
     from pipeline.engine import Settings
     from pipeline.raw_archive import RawArchiveError
@@ -103,8 +118,11 @@ def backfill(
             _survey(data, opened, filters, workers)
             return
         settings = Settings(http=http, workers=workers, outbox_limit=OUTBOX_LIMIT, wanted=filters.wanted, raw=raw)
-        report = _run(data, opened, sink, context.obj, settings, filters)
-    except (DataDirectoryError, StateError, SinkError, SourceError, RawArchiveError) as error:
+        if runner is None:
+            report = _run(data, opened, sink, context.obj, settings, filters)
+        else:
+            report = _run_on(runner, options, data, opened, sink, context.obj, settings, filters)
+    except (ClusterError, DataDirectoryError, StateError, SinkError, SourceError, RawArchiveError) as error:
         fail(str(error), FAULT)
     _print(report)
     for error_text in (*report.failed, *report.sinks_failed.values()):
@@ -142,6 +160,36 @@ def _run(
     if runner:
         runner.release()
     lock.release()
+    return report
+
+
+def _run_on(
+    runner: str,
+    options: Sequence[str],
+    data: Path,
+    opened: "Sequence[Source]",
+    sink: Sequence[str] | None,
+    config: "Config",
+    settings: "Settings",
+    filters: "Filters",
+) -> "Report":
+    """Do it as a job, which has no data directory: it knows nothing of what was taken in before."""
+    from pipeline.cluster import Cluster, backfill_on
+    from pipeline.deliver import Terms
+    from pipeline.sinks.rules import EVERYTHING
+    from pipeline.sources.dead_letters import DeadLetterSource
+
+    if settings.raw:
+        fail("--raw: the workers of a runner keep no pages", USAGE)
+    if any(isinstance(source, DeadLetterSource) for source in opened):
+        fail("dead-letters: lie in the data directory, which the workers of a runner do not read", USAGE)
+    wanted = chosen_sinks(sink, config) or (own_sink(data),)
+    if any(each.terms.rules != EVERYTHING for each in wanted):
+        fail("a sink has rules in the configuration file, which a job on a runner does not follow", USAGE)
+    report = backfill_on(
+        Cluster(runner=runner, options=options), opened, [each.uri for each in wanted], settings, filters
+    )
+    console().print(f"rows are in {', '.join(redact(each.uri) for each in wanted)}", soft_wrap=True)
     return report
 
 

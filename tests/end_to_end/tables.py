@@ -19,7 +19,7 @@ QUERIES = {
         QUALIFY row_number() OVER (PARTITION BY copy_id ORDER BY judged_seq DESC) = 1 ORDER BY ALL""",
     "outcomes": """
         SELECT * EXCLUDE (decided_at, capture_id, ingested_at, batch_id) FROM outcomes
-        WHERE origin IN ('feed', 'backfill') ORDER BY ALL""",  # whether the time of a retry or a revisit came is the clock's matter
+        WHERE origin IN ('feed', 'backfill') ORDER BY ALL""",  # retries and revisits hang on the clock
     "feeds": "SELECT * EXCLUDE (valid_from, ingested_at, batch_id) FROM feeds ORDER BY ALL",
     "dead_letters": "SELECT * EXCLUDE (died_at, ingested_at, batch_id) FROM dead_letters ORDER BY ALL",
 }

@@ -111,7 +111,7 @@ class FlinkCluster:
         return len(workers)
 
     def run(self, jar: Path, savepoint: str | None = None, *, allow_non_restored_state: bool = False) -> str:
-        """Upload a jar and run its pipeline, from a savepoint or a retained checkpoint if one is named; the job's id."""
+        """Upload a jar and run its pipeline, from a savepoint or a retained checkpoint if one is named; the job id."""
         with jar.open("rb") as content:
             uploaded = self._call("post", "/jars/upload", files={"jarfile": (jar.name, content)})
         wanted: dict[str, Any] = {"entryClass": ENTRY_CLASS}

@@ -20,7 +20,7 @@ from google.protobuf import json_format, text_format
 def main() -> None:
     """Become the worker that the task manager asked for."""
     parser = argparse.ArgumentParser()
-    for name in ("id", "logging_endpoint", "control_endpoint", "provision_endpoint"):
+    for name in ("id", "provision_endpoint"):
         parser.add_argument(f"--{name}", required=True)
     asked, _ = parser.parse_known_args()
     with open(os.environ["WORKER_LOG"], "ab") as log:  # noqa: PTH123 - an inherited descriptor is all it is for
@@ -33,8 +33,8 @@ def main() -> None:
     os.environ |= {
         "WORKER_ID": asked.id,
         "PIPELINE_OPTIONS": json_format.MessageToJson(told.pipeline_options),
-        "LOGGING_API_SERVICE_DESCRIPTOR": _descriptor(asked.logging_endpoint),
-        "CONTROL_API_SERVICE_DESCRIPTOR": _descriptor(asked.control_endpoint),
+        "LOGGING_API_SERVICE_DESCRIPTOR": _descriptor(told.logging_endpoint.url),
+        "CONTROL_API_SERVICE_DESCRIPTOR": _descriptor(told.control_endpoint.url),
         "RUNNER_CAPABILITIES": " ".join(told.runner_capabilities),
         "SEMI_PERSISTENT_DIRECTORY": tempfile.mkdtemp(prefix="wirebeam-worker-"),
     }
@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _descriptor(url: str) -> str:
-    return text_format.MessageToString(endpoints_pb2.ApiServiceDescriptor(url=url))
+    return str(text_format.MessageToString(endpoints_pb2.ApiServiceDescriptor(url=url)))
 
 
 if __name__ == "__main__":
