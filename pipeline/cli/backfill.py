@@ -175,9 +175,9 @@ def _run_on(
 ) -> "Report":
     """Do it as a job, which has no data directory: it knows nothing of what was taken in before."""
     from pipeline.cluster import Cluster, backfill_on
-    from pipeline.deliver import Terms
     from pipeline.sinks.rules import EVERYTHING
     from pipeline.sources.dead_letters import DeadLetterSource
+    from transforms.web.urls import redact
 
     if settings.raw:
         fail("--raw: the workers of a runner keep no pages", USAGE)
