@@ -95,7 +95,6 @@ def backfill(
     """
     configure(log)
     filters = _filters(since, until, by, host, lang, match, limit, sample)
-    http = http_config(contact, allow_net, concurrency, host_delay)
     with usage_errors():
         http = http_config(contact, allow_net, concurrency, host_delay)
     options = [each for each in sources if each.startswith("-")]  # an option that we do not know comes as an argument

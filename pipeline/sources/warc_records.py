@@ -9,14 +9,17 @@ at the next byte at which a record can be read: in the same stream if it can sti
 Positions are bytes of the file: where the next gzip member, or the next plain record, begins. In a compressed stream of
 many records they are the stream's beginning plus the number of records read; going on there means passing over what
 was read.
+
+Most of the time that a known record takes goes into gunzip: isal's is one and a half times as fast as zlib's.
 """
 
 import io
 import re
-import zlib
 from typing import BinaryIO, Protocol
 
 from fastwarc.stream_io import Lz4Reader, ZstdReader
+from isal import isal_zlib
+from isal.igzip_lib import IsalError
 
 from pipeline.sources.base import SourceError
 from schemas import ids
@@ -28,6 +31,7 @@ MAX_HEAD_BYTES = 65_536  # of a record's or an answer's header block; real ones 
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"  # RFC 8878, 3.1.1
 _LZ4_MAGIC = b"\x04\x22\x4d\x18"  # of lz4's frame format
 _GZIP_MEMBER = GZIP_MAGIC + b"\x08"
+_GZIP_WBITS = 16 + isal_zlib.MAX_WBITS
 _BLOCK_BYTES = 1_000_000  # read from the file at once
 _CHUNK_BYTES = 32_768  # given to the decompressor at once
 _DECODED_BYTES = 262_144  # taken from the decompressor at once: most pages in one piece
@@ -334,7 +338,7 @@ class _Member:
     def __init__(self, data: Bytes, start: int) -> None:
         self._data = data
         self._start = start
-        self._decompressor = zlib.decompressobj(16 + zlib.MAX_WBITS)
+        self._decompressor = isal_zlib.decompressobj(_GZIP_WBITS)
         self._decoded_bytes = 0
         self.end = start
 
@@ -344,7 +348,7 @@ class _Member:
             chunk = self._data.at(self.end, _CHUNK_BYTES)
             try:
                 decoded = self._decompressor.decompress(chunk, _DECODED_BYTES)
-            except zlib.error as error:
+            except IsalError as error:  # type: ignore[misc]  # its stub does not say that it is an exception
                 raise BrokenError(self._start, f"cannot be decompressed: {error}", is_stream=True) from error
             left = self._decompressor.unused_data if self._decompressor.eof else self._decompressor.unconsumed_tail
             self.end += len(chunk) - len(left)
@@ -509,8 +513,8 @@ def _is_start(data: Bytes, offset: int) -> bool:
     start = data.at(offset, _SNIFFED_BYTES)
     if start.startswith(_GZIP_MEMBER):
         try:
-            start = zlib.decompressobj(16 + zlib.MAX_WBITS).decompress(start, _SNIFFED_BYTES).lstrip(b"\r\n")
-        except zlib.error:
+            start = isal_zlib.decompressobj(_GZIP_WBITS).decompress(start, _SNIFFED_BYTES).lstrip(b"\r\n")
+        except IsalError:  # type: ignore[misc]  # its stub does not say that it is an exception
             return False
     return bool(_VERSION.match(start))
 
