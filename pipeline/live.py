@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import structlog
 
@@ -26,6 +26,9 @@ from schemas.records import Article, Entry, Feed, Link, Outcome, Poll, PollState
 from transforms.outcomes import Clock, utc_now
 from transforms.schedule import first_due
 from transforms.write import Gathered
+
+if TYPE_CHECKING:
+    from pipeline.intake import Intake  # its library is an extra
 
 MAX_FEEDS = 200  # polled in one cycle
 SHORTEST_SLEEP_S, LONGEST_SLEEP_S = 0.05, 5.0  # between two turns of a loop with nothing due: feed lists are looked at
@@ -154,6 +157,7 @@ def run_always(
     settings: Settings,
     wait: Callable[[float], bool],
     *,
+    intake: "Intake | None" = None,
     metrics: Metrics | None = None,
     until: dt.datetime | None = None,
     clock: Clock = utc_now,
@@ -166,6 +170,7 @@ def run_always(
         sinks: where the rows go; they are closed at the end.
         settings: how it works.
         wait: sleeps for so many seconds at most, and returns whether the run is to stop; with 0 it only tells.
+        intake: where it has entries from beside the feeds; closed at the end.
         metrics: what is told of the run.
         until: when to stop by itself.
         clock: wall clock.
@@ -180,7 +185,7 @@ def run_always(
     metrics = metrics or Metrics(clock)
     engine = Engine(folder, sinks, settings, metrics, clock)
     _note_keep(engine, settings)
-    loop = _Loop(engine, source, settings, clock)
+    loop = _Loop(engine, source, settings, intake, clock)
     housekeeper = _Housekeeper(folder, clock)
     failures = 0
     try:
@@ -200,6 +205,8 @@ def run_always(
                 metrics.sleeping(pause_s)
                 wait(pause_s)
     finally:
+        if intake:
+            intake.close()
         failed = engine.close(FINISH_S)
     return failed
 
@@ -245,10 +252,13 @@ class _Housekeeper:
 class _Loop:
     """The turns of a run without end."""
 
-    def __init__(self, engine: Engine, source: FeedSource, settings: Settings, clock: Clock) -> None:
+    def __init__(
+        self, engine: Engine, source: FeedSource, settings: Settings, intake: "Intake | None", clock: Clock
+    ) -> None:
         self._engine = engine
         self._source = source
         self._settings = settings
+        self._intake = intake
         self._clock = clock
         self._version: object = None
         self._is_paused = False
@@ -260,15 +270,29 @@ class _Loop:
             return LONGEST_SLEEP_S
         now = self._clock()
         feeds, entries = self._engine.state.feeds_due(now, MAX_FEEDS), self._engine.entries_due()
+        if len(entries) < MAX_PAGES and self._take_in(now):
+            entries = self._engine.entries_due()
         if feeds or entries:
             started = time.monotonic()
             self._engine.run_cycle(feeds, entries)
             is_full = len(feeds) == MAX_FEEDS or len(entries) == MAX_PAGES
             return 0.0 if is_full else max(0.0, PERIOD_S - (time.monotonic() - started))
+        longest_s = PERIOD_S if self._intake else LONGEST_SLEEP_S
         due_at = self._engine.state.next_due(with_queue=not self._settings.ends_after_poll)
         if due_at is None:
-            return LONGEST_SLEEP_S
-        return min(max((due_at - now).total_seconds(), SHORTEST_SLEEP_S), LONGEST_SLEEP_S)
+            return longest_s
+        return min(max((due_at - now).total_seconds(), SHORTEST_SLEEP_S), longest_s)
+
+    def _take_in(self, now: dt.datetime) -> bool:
+        """Commit what the intake has to the queue, and acknowledge it; whether there was anything."""
+        taken = self._intake.take() if self._intake else None
+        if not self._intake or not taken or not taken.ack_ids:
+            return False
+        self._engine.state.take_in(taken.entries, taken.letters, now)
+        for letter in taken.letters:
+            log.warning("message_malformed", dead_letter=letter.id, error=letter.error)
+        self._intake.acknowledge(taken)
+        return True
 
     def _take_feed_changes(self) -> None:
         version = self._source.version()

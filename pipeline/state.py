@@ -324,6 +324,21 @@ class State:
             self._put_outbox(embargo.hold(self._db, rows + letters, now))
         return ledger
 
+    def take_in(self, entries: Sequence[Entry], letters: Sequence[DeadLetter], now: dt.datetime) -> None:
+        """The commit of what came from outside: into the queue, due now, and the outbox; what is known is left out."""
+        with self._transaction():
+            new_letters = {each.id: each for each in letters if not self.knows_record(each.id)}
+            new = {each.entry_id: each for each in entries if not self.knows_record(each.entry_id)}
+            self._db.executemany(
+                "INSERT OR IGNORE INTO queue VALUES (?, ?, ?, 0, ?, ?, 0)",
+                [
+                    (entry_id, host_of(entry.url), ids.micros(now), codec.encode(entry), entry.url)
+                    for entry_id, entry in new.items()
+                ],
+            )
+            backfill_store.remember(self._db, [*new, *new_letters])
+            self._put_outbox(new_letters.values())
+
     def hand_on(self, gathered: Gathered) -> None:
         """The commit of a run that ends after poll: its entries go to the outbox, and no stage here waits for them."""
         with self._transaction():

@@ -27,7 +27,7 @@ class Origin(StrEnum):
 class Stage(StrEnum):
     """The stages of the flow, in order."""
 
-    READ = "read"  # of an archive, by a backfill
+    READ = "read"  # of an archive by a backfill, or of messages
     POLL = "poll"
     FETCH = "fetch"
     EXTRACT = "extract"

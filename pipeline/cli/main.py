@@ -11,6 +11,7 @@ from pipeline.cli import (
     latest,
     maintain,
     newsroom,
+    pubsub,
     purge,
     rebuild_state,
     replay,
@@ -42,6 +43,7 @@ app.command("why")(why.why)
 app.command("diff")(diff.diff)
 app.command("status")(status.status)
 app.add_typer(feeds.feeds_app, name="feeds")
+app.add_typer(pubsub.pubsub_app, name="pubsub")
 app.command("replay")(replay.replay)
 app.command("purge")(purge.purge)
 app.command("maintain")(maintain.maintain)

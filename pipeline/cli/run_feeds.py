@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import inspect
 import ipaddress
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pipeline.deliver import Terms
     from pipeline.engine import Settings
     from pipeline.feed_source import FeedLists
+    from pipeline.intake import PubSubIntake
     from pipeline.live import FeedCount, Progress, RunReport
     from pipeline.sinks.base import Sink
     from transforms.schedule import Limits
@@ -147,6 +149,9 @@ def run(
     raw_keep: Annotated[
         str | None, typer.Option(help="How long raw pages are kept, e.g. 90d; for ever without it.")
     ] = None,
+    subscription: Annotated[
+        str | None, typer.Option("--from", help="Take entries from here too: pubsub:projects/P/subscriptions/S.")
+    ] = None,
 ) -> None:
     """Poll feeds, fetch their pages, and write one row per article that is new or has changed.
 
@@ -157,10 +162,13 @@ def run(
 
     with usage_errors("--revisit"):
         policy = SINGLE_RUN if once else Policy(revisits=ages(revisit))
+    if subscription and once:
+        fail("--from: a subscription has no end; leave --once away, and say --for TIME", USAGE)
     with usage_errors("--raw-keep"):
         keep = parse_duration(raw_keep) if raw_keep else None
     settings = dataclasses.replace(_settings(call.options, is_once=once), policy=policy, raw=raw, raw_keep=keep)
-    _run(call, call.sinks(sink) or (own_sink(call.options.data),), settings)
+    intake = _opened_intake(subscription) if subscription else None
+    _run(call, call.sinks(sink) or (own_sink(call.options.data),), settings, intake)
 
 
 @_takes_options
@@ -194,7 +202,24 @@ def _settings(options: Options, *, is_once: bool) -> "Settings":
         )
 
 
-def _run(call: Call, wanted: "Sequence[SinkConfig]", settings: "Settings") -> None:
+def _opened_intake(uri: str) -> "PubSubIntake":
+    """The subscription that entries are taken from; without it, the command ends in words."""
+    form = re.fullmatch(r"pubsub:(projects/[^/]+/subscriptions/[^/]+)", uri)
+    if not form:
+        fail(f"--from: not pubsub:projects/P/subscriptions/S: {uri}", USAGE)
+    try:
+        from pipeline.intake import IntakeError, PubSubIntake
+    except ImportError as error:
+        fail(f"{uri}: needs pip install 'wirebeam[gcp]' ({error})", USAGE)
+    try:
+        return PubSubIntake(form[1])
+    except IntakeError as error:
+        fail(str(error), FAULT)
+
+
+def _run(
+    call: Call, wanted: "Sequence[SinkConfig]", settings: "Settings", intake: "PubSubIntake | None" = None
+) -> None:
     """Run once or always, as `settings` say; say what went wrong."""
     from pipeline.data_directory import DataDirectoryError, RunnerLock
     from pipeline.feed_source import FeedLists
@@ -207,7 +232,7 @@ def _run(call: Call, wanted: "Sequence[SinkConfig]", settings: "Settings") -> No
     with usage_errors("--for"):
         time_limit = parse_duration(options.stop_after) if options.stop_after else None
     source = FeedLists(call.feeds(), options.data)
-    _check_feeds(source, options.contact, may_be_empty=not is_once)
+    _check_feeds(source, options.contact, may_be_empty=not is_once, has_intake=intake is not None)
     try:
         lock = RunnerLock(options.data)
         sinks, terms = opened_sinks(wanted)
@@ -218,7 +243,7 @@ def _run(call: Call, wanted: "Sequence[SinkConfig]", settings: "Settings") -> No
             if is_once:
                 failed = _run_once(options.data, source, sinks, settings, stop)
             else:
-                failed = _run_always(options.data, source, sinks, settings, stop, options.metrics, time_limit)
+                failed = _run_always(options.data, source, sinks, settings, stop, options.metrics, time_limit, intake)
         lock.release()
     except (DataDirectoryError, StateError, SinkError, MetricsError, RawArchiveError) as error:
         fail(str(error), FAULT)
@@ -298,6 +323,7 @@ def _run_always(
     stop: Stop,
     address: str | None,
     time_limit: "dt.timedelta | None",
+    intake: "PubSubIntake | None",
 ) -> Mapping[str, str]:
     """Run until told to stop; which sinks could not take all."""
     from pipeline.live import run_always
@@ -307,7 +333,7 @@ def _run_always(
     metrics = Metrics()
     with serve(metrics, address) if address else contextlib.nullcontext():
         until = utc_now() + time_limit if time_limit else None
-        return run_always(data, source, sinks, settings, stop.wait, metrics=metrics, until=until)
+        return run_always(data, source, sinks, settings, stop.wait, intake=intake, metrics=metrics, until=until)
 
 
 def print_report(report: "RunReport") -> None:
@@ -352,7 +378,7 @@ def _limits(options: Options) -> "Limits":
     )
 
 
-def _check_feeds(source: "FeedLists", contact: str | None, *, may_be_empty: bool) -> None:
+def _check_feeds(source: "FeedLists", contact: str | None, *, may_be_empty: bool, has_intake: bool) -> None:
     """Say what is wrong with the feeds; the rest goes on, if there is a rest."""
     from pipeline.feedlist import FeedListError
 
@@ -364,9 +390,9 @@ def _check_feeds(source: "FeedLists", contact: str | None, *, may_be_empty: bool
         say_error(str(problem))
     if not feed_list.feeds and not may_be_empty:
         fail("no feed to poll", USAGE)
-    if not feed_list.feeds:
+    if not feed_list.feeds and not has_intake:
         say_error("no feed to poll yet: add one with `wirebeam feeds add`")
-    if contact is None and any(not _is_loopback(setting.request_url) for setting in feed_list.feeds):
+    if contact is None and (has_intake or any(not _is_loopback(each.request_url) for each in feed_list.feeds)):
         say_error("no --contact given: sites cannot tell who polls them")
 
 

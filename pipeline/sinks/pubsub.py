@@ -70,7 +70,7 @@ class PubSubSink:
             self._publisher = PublisherClient()
             settings = self._publisher.get_topic(topic=topic, retry=_RETRY, timeout=CALL_TIMEOUT_S).schema_settings
             if settings.schema:
-                self._avro = _avro_of(settings.schema)
+                self._avro = avro_of(settings.schema)
         except (exceptions.GoogleAPIError, GoogleAuthError, ValueError) as error:
             raise self._failed(error) from error
         self._is_binary = settings.encoding == Encoding.BINARY
@@ -149,7 +149,7 @@ class PubSubSink:
 # ── Avro ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _avro_of(schema_name: str) -> dict[str, Any]:
+def avro_of(schema_name: str) -> dict[str, Any]:
     """The parsed Avro schema of a topic.
 
     Raises:

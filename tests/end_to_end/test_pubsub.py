@@ -1,0 +1,130 @@
+"""Pub/Sub between a poller and a run, with Google's emulator: the same rows, whatever comes twice or is malformed."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline import warehouse
+from pipeline.data_directory import warehouse_of
+from pipeline.engine import Settings
+from pipeline.feed_source import FeedLists
+from pipeline.feedlist import read_feeds
+from pipeline.live import run_always, run_once
+from pipeline.newsroom import Newsroom
+from pipeline.sinks import open_sink
+from schemas import ids
+from tests.end_to_end.conftest import LOOPBACK, Run
+from tests.end_to_end.tables import tables
+from tests.pipeline.sinks.pubsub_server import pubsub, topic_of
+from transforms.outcomes import utc_now
+
+COMPARED = ("articles", "revisions", "links", "outcomes")  # polls and feeds are the poller's
+PATIENCE_S = 60.0
+
+
+def subscription_of(folder: Path) -> str:
+    return topic_of(folder).name.replace("/topics/", "/subscriptions/")
+
+
+def publish(folder: Path, *messages: bytes) -> None:
+    topic = topic_of(folder).name
+    pubsub().PublisherClient().publish(topic=topic, messages=[{"data": data} for data in messages])
+
+
+def poll_to_pubsub(newsroom: Newsroom, topic_folder: Path, folder: Path) -> None:
+    folder.mkdir()
+    feeds = read_feeds(newsroom.feeds, valid_from=utc_now()).feeds
+    sink = open_sink(f"pubsub:{topic_of(topic_folder).name}")
+    settings = Settings(LOOPBACK, ends_after_poll=True)
+    report = run_once(folder, [(one.feed, one.request_url) for one in feeds], [sink], settings)
+    assert not report.sinks_failed
+
+
+def run_from(topic_folder: Path, folder: Path, is_done: Callable[[], bool], *, acknowledges: bool = True) -> None:
+    """A run that takes entries from the topic's subscription only, until `is_done`."""
+    from pipeline.intake import PubSubIntake  # noqa: PLC0415  # its library is an extra
+
+    folder.mkdir(exist_ok=True)
+    intake = PubSubIntake(subscription_of(topic_folder))
+    if not acknowledges:
+        intake.acknowledge = lambda _: None  # type: ignore[method-assign,assignment]  # killed before the acknowledgement
+    stop = threading.Event()
+    until = time.monotonic() + PATIENCE_S
+
+    def wait(seconds: float) -> bool:
+        stop.wait(min(seconds, 0.05))
+        if is_done():
+            stop.set()
+        assert time.monotonic() < until, "not done in time"
+        return stop.is_set()
+
+    sink = open_sink(f"iceberg:{warehouse_of(folder)}")
+    settings = Settings(LOOPBACK, flush_s=0.2)
+    run_always(folder, FeedLists([], folder), [sink], settings, wait, intake=intake)
+
+
+def count(folder: Path, query: str) -> int:
+    try:
+        with warehouse.connect(warehouse_of(folder)) as tables_of:
+            (found,) = tables_of.execute(query).fetchone() or (0,)
+    except warehouse.WarehouseError:
+        return 0  # not made yet
+    return int(found)
+
+
+def compared(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    found = tables(warehouse_of(folder))
+    return {name: found[name] for name in COMPARED}
+
+
+def ended(folder: Path, wanted: int) -> Callable[[], bool]:
+    return lambda: count(folder, "SELECT count(*) FROM outcomes WHERE is_terminal") >= wanted
+
+
+def left_in(topic_folder: Path) -> list[Any]:
+    return topic_of(topic_folder).messages()
+
+
+@pytest.mark.parametrize("acknowledges", [True, False])
+def test_the_rows_of_a_direct_run_and_nothing_twice(
+    newsroom: Newsroom, run: Run, tmp_path: Path, *, acknowledges: bool
+) -> None:
+    topic_of(tmp_path)
+    run(tmp_path / "direct", newsroom.feeds)
+    direct = compared(tmp_path / "direct")
+    entries = count(tmp_path / "direct", "SELECT count(*) FROM outcomes WHERE is_terminal")
+    poll_to_pubsub(newsroom, tmp_path, tmp_path / "poller")
+    through = tmp_path / "through"
+    run_from(tmp_path, through, ended(through, entries), acknowledges=acknowledges)
+    assert compared(through) == direct
+    if not acknowledges:  # all comes again
+        publish(tmp_path, f"{newsroom.feeds[0]}?last".encode())
+        run_from(tmp_path, through, ended(through, entries + 1))
+        again = compared(through)
+        assert len(again.pop("outcomes")) == len(direct.pop("outcomes")) + 1
+        assert again == direct
+    assert left_in(tmp_path) == []
+
+
+def test_addresses_objects_and_what_is_malformed(newsroom: Newsroom, tmp_path: Path) -> None:
+    first, second = (article.url for article in newsroom.truth().articles[:2])
+    malformed = [b"no address", b"\xff", b"{}", b'{"entry_id": "x"}', b"[1]"]
+    publish(tmp_path, first.encode(), first.encode(), f'{{"URL": "{second}", "language": "en"}}'.encode(), *malformed)
+    publish(tmp_path, first.encode(), malformed[0])
+    folder = tmp_path / "data"
+
+    def is_done() -> bool:
+        letters = count(folder, "SELECT count(*) FROM dead_letters")
+        return ended(folder, 2)() and letters >= len(malformed)
+
+    run_from(tmp_path, folder, is_done)
+    with warehouse.connect(warehouse_of(folder)) as found:
+        letters = found.execute("SELECT stage, reason, raw FROM dead_letters ORDER BY raw").fetchall()
+        outcomes = found.execute("SELECT entry_id, outcome, origin FROM outcomes ORDER BY url = ?", [second]).fetchall()
+    assert letters == [("read", "malformed", raw) for raw in sorted(malformed)]
+    assert outcomes == [(ids.hash_id("url", url), "published", "feed") for url in (first, second)]
+    assert left_in(tmp_path) == []
