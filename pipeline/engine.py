@@ -263,8 +263,7 @@ class Engine:
             self._turns.close()
             for shared in (self._downloads, self._pool, self._memory, self._archive):
                 if shared:
-                    shared.get().close()
-                    shared.forget()
+                    shared.close()
             gc.unfreeze()
 
     def _raw_archive(self) -> Shared[Any] | None:

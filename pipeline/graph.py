@@ -124,18 +124,18 @@ def build(root: beam.Pipeline, parts: Parts, *, ends_after_poll: bool = False) -
     if ends_after_poll:
         return
     entries = (work.entries, polled.entries) | "FlattenEntries" >> beam.Flatten()
-    produced = join(entries, work.pages, work.captures, parts)
+    produced = join(entries, parts, work.pages, work.captures)
     _gather(parts.gathered, *((f"Gather{name}", records) for name, records in produced.all.items()))
 
 
-def join(entries: Any, pages: Any, captures: Any, parts: StageParts) -> Produced:
+def join(entries: Any, parts: StageParts, pages: Any = None, captures: Any = None) -> Produced:
     """Join the stages from fetch to publish, as every way of running has them.
 
     Args:
         entries: PCollection[Entry], to be fetched.
+        parts: what the stages are built with.
         pages: PCollection[Page], to be extracted with those that are fetched.
         captures: PCollection[Capture], to be identified with those that are extracted.
-        parts: what the stages are built with.
     """
     fetched = entries | "Fetch" >> FetchPages(
         downloads=parts.downloads,
@@ -145,9 +145,9 @@ def join(entries: Any, pages: Any, captures: Any, parts: StageParts) -> Produced
         archive=parts.archive,
         clock=parts.clock,
     )
-    pages = (pages, fetched.pages) | "FlattenPages" >> beam.Flatten()
+    pages = (pages, fetched.pages) | "FlattenPages" >> beam.Flatten() if pages else fetched.pages
     extracted = pages | "Extract" >> ExtractPages(pool=parts.pool, policy=parts.policy, clock=parts.clock)
-    captures = (captures, extracted.captures) | "FlattenCaptures" >> beam.Flatten()
+    captures = (captures, extracted.captures) | "FlattenCaptures" >> beam.Flatten() if captures else extracted.captures
     unwanted: dict[str, Any] = {}
     if parts.wanted:
         kept = captures | "Keep" >> KeepWanted(parts.wanted, clock=parts.clock)

@@ -21,18 +21,16 @@ from pipeline.backfill_store import Reached, Step
 from pipeline.held import Held, forget_held, take_held
 from pipeline.sources.base import raw_key_of
 from schemas import codec, ids
-from schemas.enums import Origin, OutcomeKind, Reason, Source, Stage
+from schemas.enums import Origin, OutcomeKind, Source
 from schemas.memory import KnownAlias, KnownCapture, Lineage, Sketch
 from schemas.records import Article, DeadLetter, Entry, Feed, FeedDue, Outcome, Poll, PollState, Revision, Validators
 from schemas.tables import ROWS, TABLE_OF, TABLES, time_of
-from transforms import outcomes
-from transforms.visits import SINGLE_RUN, Policy, next_visit
+from transforms.visits import SINGLE_RUN, Policy, settle
 from transforms.write import Gathered
 
 STATE_VERSION = 3
 FILE_NAME = "state.db"
 BUSY_TIMEOUT_S = 30.0  # a reader beside the run waits this long for the commit of a cycle
-UNACCOUNTED_TRIES = 3  # attempts after which an entry that the graph lost without a word is a dead letter
 
 # Times are microseconds since 1970, blobs are records as msgpack.
 _SCHEMA = """
@@ -257,13 +255,7 @@ class State:
             The outcomes written to the ledger, for counting.
         """
         entries = {entry.entry_id: entry for entry in (*taken, *gathered.of(Entry))}
-        ledger, letters, waiting = _settle(entries, gathered.of(Outcome), now)
-        validators = {each.entry_id: each for each in gathered.of(Validators)}
-        for outcome in ledger:
-            entry, known = entries[outcome.entry_id], validators.get(outcome.entry_id)
-            visit = next_visit(entry, outcome, known, now, policy) if outcome.is_terminal else None
-            if visit:
-                waiting[visit[0].entry_id] = visit
+        ledger, letters, waiting = _settle(entries, gathered, now, policy)
         # What died behind revise leaves no trace there: put back, it must be as new as it was.
         died = {outcome.capture_id for outcome in ledger if outcome.outcome is OutcomeKind.DEAD} - {None}
         rows: list[Any] = []
@@ -325,14 +317,14 @@ class State:
         return ledger
 
     def take_in(self, entries: Sequence[Entry], letters: Sequence[DeadLetter], now: dt.datetime) -> None:
-        """The commit of what came from outside: into the queue, due now, and the outbox; what is known is left out."""
+        """The commit of what came from outside: into the queue and the outbox; what is known is left out."""
         with self._transaction():
             new_letters = {each.id: each for each in letters if not self.knows_record(each.id)}
             new = {each.entry_id: each for each in entries if not self.knows_record(each.entry_id)}
             self._db.executemany(
                 "INSERT OR IGNORE INTO queue VALUES (?, ?, ?, 0, ?, ?, 0)",
                 [
-                    (entry_id, host_of(entry.url), ids.micros(now), codec.encode(entry), entry.url)
+                    (entry_id, host_of(entry.url), ids.micros(entry.not_before or now), codec.encode(entry), entry.url)
                     for entry_id, entry in new.items()
                 ],
             )
@@ -487,36 +479,24 @@ def _judged_seq(known: KnownCapture) -> int:
 
 
 def _settle(
-    entries: Mapping[str, Entry], said: Iterable[Outcome], now: dt.datetime
+    entries: Mapping[str, Entry], gathered: Gathered, now: dt.datetime, policy: Policy
 ) -> tuple[list[Outcome], list[DeadLetter], dict[str, tuple[Entry, dt.datetime]]]:
     """Give every entry its one outcome.
 
     Returns:
-        The rows of the ledger, the dead letters of entries that the graph lost, and the entries that go on waiting with
-        the time at which they are due. An entry that only waits for its download, or for a place in a cycle, gets no
-        row: nothing was decided.
+        The rows of the ledger, the dead letters of entries that the graph lost, and by their ids the entries that go on
+        waiting, each with the time at which it is due.
     """
-    ledger: list[Outcome] = []
-    letters: list[DeadLetter] = []
-    waiting: dict[str, tuple[Entry, dt.datetime]] = {}
-    open_entries = dict(entries)
-    for outcome in said:
-        entry = open_entries.pop(outcome.entry_id, None)
-        if entry is None:
-            continue  # the entry was read from two places in one cycle: the first outcome stands
-        if outcome.is_terminal:
-            ledger.append(outcome)
-        elif outcome.reason in {Reason.IN_FLIGHT, Reason.OVER_CAP}:
-            waiting[entry.entry_id] = (entry, now)
-        else:
-            ledger.append(outcome)
-            waiting[entry.entry_id] = (replace(entry, attempt=entry.attempt + 1), outcome.retry_at or now)
-    for entry in open_entries.values():
-        # A backfill's record is not in the queue, from where it could be taken again: its dead letter is.
-        if entry.attempt < UNACCOUNTED_TRIES and entry.origin is not Origin.BACKFILL:
-            waiting[entry.entry_id] = (replace(entry, attempt=entry.attempt + 1), now)
-            continue
-        outcome, letter = outcomes.bug(entry, Stage.WRITE, RuntimeError("no stage gave it an outcome"), now)
-        ledger.append(outcome)
-        letters.append(letter)
-    return ledger, letters, waiting
+    said: dict[str, Outcome] = {}
+    for outcome in gathered.of(Outcome):
+        # An entry may have been read from two places in one cycle: the first outcome stands.
+        said.setdefault(outcome.entry_id, outcome)
+    validators = {each.entry_id: each for each in gathered.of(Validators)}
+    settled = [
+        settle(entry, said.get(entry_id), validators.get(entry_id), now, policy) for entry_id, entry in entries.items()
+    ]
+    return (
+        [each.outcome for each in settled if each.outcome],
+        [each.letter for each in settled if each.letter],
+        {each.again[0].entry_id: each.again for each in settled if each.again},
+    )

@@ -1,4 +1,4 @@
-"""What the stateful stages remember: `revise` of each capture, `link` of each article and its texts.
+"""What the stateful stages remember: `revise` of each capture, `link` of each article and its texts, and so on.
 
 Not rows of a table: they lie in state only. Each is bounded, so that a memory's size can be told beforehand. As msgpack
 a `KnownCapture` takes 0.5 KB and its body as zlib, about half of it: 0.9 KB for a wire story of 780 characters, 4.6 KB
@@ -10,7 +10,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from schemas.enums import Availability, Change, LinkKind, PubStatus, Source
-from schemas.records import Notice
+from schemas.records import Entry, Notice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +60,15 @@ class KnownAlias:
     title: bytes = b""  # hashes of the title's words, 2 bytes each, ascending
     published_at: dt.datetime | None = None  # if it is known to the minute
     is_own: bool = False  # the article was read at this address, or it is the feed's id of an entry without one
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """What admit remembers of one entry: how far it has come, and the entry itself while it is not due."""
+
+    attempt: int
+    deferrals: int
+    waiting: Entry | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

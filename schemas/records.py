@@ -305,6 +305,9 @@ class Entry:
     timezone: str | None = None
     rights: str | None = None
     body_policy: BodyPolicy = BodyPolicy.FULL
+    # of one that a stream published again
+    not_before: dt.datetime | None = None  # when it is due; None: at once
+    deferrals: int = 0  # times that its turn had not come, or its download went on: no attempt ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -385,6 +388,23 @@ class Observation:
 
     capture: Capture | None = None
     sight: Sight | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """What a subscription brings."""
+
+    data: bytes
+    table: str = ""  # its attribute of that name: which table's row it is
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """What settle gathers under one entry's id: the entry, how the attempt at it ended, its page's validators."""
+
+    entry: Entry | None = None
+    outcome: Outcome | None = None
+    validators: Validators | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -74,7 +74,13 @@ TABLES: dict[str, Table] = {
     )
 }
 # What `wirebeam poll` hands on: rows of a stream, and of no warehouse.
-ENTRIES = Table("entries", Entry, ("entry_id",), "observed_at", "an entry of a feed that is new or has changed.")
+ENTRIES = Table(
+    "entries",
+    Entry,
+    ("entry_id", "attempt", "deferrals"),
+    "observed_at",
+    "an entry of a feed that is new or has changed, or is to be looked at again.",
+)
 ROWS: dict[str, Table] = {**TABLES, ENTRIES.name: ENTRIES}  # all that an outbox may hold
 TABLE_OF: dict[type[Any], str] = {table.record: table.name for table in ROWS.values()}
 

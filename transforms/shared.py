@@ -44,3 +44,10 @@ class Shared(Generic[T]):
         """Drop the object, if it was made. Whoever holds it closes it."""
         with _lock:
             _objects.pop((self.make, self.args), None)
+
+    def close(self) -> None:
+        """Close the object, if it was made, and drop it."""
+        with _lock:
+            made = _objects.pop((self.make, self.args), None)
+        if made is not None:
+            cast("Any", made).close()

@@ -41,6 +41,7 @@ UNAVAILABLE = {
     Reason.FORBIDDEN: Availability.BLOCKED,
     Reason.ROBOTS: Availability.BLOCKED,
 }
+UNACCOUNTED_TRIES = 3  # attempts after which an entry that the graph lost without a word is a dead letter
 LOOKS = 2  # that must fail: deployments and firewalls answer 404 and 403 for minutes
 SECOND_LOOK = dt.timedelta(hours=1)  # after the first
 
@@ -121,6 +122,53 @@ def failed(
         retry_at=due_at,
     )
     return outcome, None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What becomes of an entry after an attempt at it.
+
+    Args:
+        outcome: the attempt's row in the ledger; None if nothing was decided: the entry waited for its download, or for
+            a place in a bundle.
+        letter: the dead letter of an entry that no stage said anything of.
+        again: the entry that comes next, if one does, and when it is due.
+    """
+
+    outcome: Outcome | None = None
+    letter: DeadLetter | None = None
+    again: tuple[Entry, dt.datetime] | None = None
+
+
+def settle(
+    entry: Entry, outcome: Outcome | None, validators: Validators | None, now: dt.datetime, policy: Policy
+) -> Settled:
+    """What becomes of `entry`.
+
+    Args:
+        entry: as it was taken up.
+        outcome: what the stages said of this attempt; None if they lost it.
+        validators: of its page, if its server gave any.
+        now: when all that they could say was there.
+        policy: which visits there are.
+    """
+    if outcome is None:
+        # A backfill's record is not in the queue, from where it could be taken again: its dead letter is.
+        if entry.attempt < UNACCOUNTED_TRIES and entry.origin is not Origin.BACKFILL:
+            return Settled(again=(dataclasses.replace(entry, attempt=entry.attempt + 1), now))
+        row, letter = outcomes.bug(entry, Stage.WRITE, RuntimeError("no stage gave it an outcome"), now)
+        return Settled(outcome=row, letter=letter)
+    if outcome.is_terminal:
+        return Settled(outcome=outcome, again=next_visit(entry, outcome, validators, now, policy))
+    if not is_decided(outcome):
+        return Settled(again=(entry, now))
+    again = dataclasses.replace(entry, attempt=entry.attempt + 1)
+    return Settled(outcome=outcome, again=(again, outcome.retry_at or now))
+
+
+def is_decided(outcome: Outcome) -> bool:
+    """Whether an outcome belongs in the ledger: it says more than that the entry's turn is still to come."""
+    return outcome.is_terminal or outcome.reason not in {Reason.IN_FLIGHT, Reason.OVER_CAP}
 
 
 def next_visit(

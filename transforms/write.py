@@ -105,13 +105,13 @@ class WriteRows(beam.PTransform):
     Args:
         writer: the process's writer to the sink.
         shards: how many bundles write at once; 1 where commits wait for each other.
-        every_s: in a stream, seconds that rows wait for others to join their batch; None for a bounded run, whose rows
-            are written when all of them are there.
+        every_s: in a stream, whole seconds that rows wait for others to join their batch; None for a bounded run, whose
+            rows are written when all of them are there.
     """
 
     writer: Shared[RowWriter]
     shards: int = SHARDS
-    every_s: float | None = None
+    every_s: int | None = None
 
     def expand(self, rows: Any) -> beam.PCollection:
         """Join."""

@@ -173,7 +173,8 @@ def _run_on(
     filters: "Filters",
 ) -> "Report":
     """Do it as a job, which has no data directory: it knows nothing of what was taken in before."""
-    from pipeline.cluster import Cluster, backfill_on
+    from pipeline.backfill_job import backfill_on
+    from pipeline.cluster import Cluster
     from pipeline.sinks.rules import EVERYTHING
     from pipeline.sources.dead_letters import DeadLetterSource
     from transforms.web.urls import redact

@@ -19,6 +19,7 @@ from pipeline.cli import (
     schema,
     sql,
     status,
+    stream,
     why,
 )
 from pipeline.logs import configure
@@ -33,6 +34,7 @@ app = typer.Typer(
 app.command("run")(run_feeds.run)
 app.command("poll")(run_feeds.poll)
 app.command("backfill", context_settings={"ignore_unknown_options": True})(backfill.backfill)  # a runner's own
+app.command("stream", context_settings={"ignore_unknown_options": True})(stream.stream)  # as above
 app.command("sql")(sql.sql)
 app.command("latest")(latest.latest)
 app.command("export")(export.export)

@@ -202,17 +202,23 @@ def _settings(options: Options, *, is_once: bool) -> "Settings":
         )
 
 
-def _opened_intake(uri: str) -> "PubSubIntake":
-    """The subscription that entries are taken from; without it, the command ends in words."""
+def subscription_in(uri: str) -> str:
+    """The name of the subscription in `pubsub:projects/P/subscriptions/S`; for anything else the command ends."""
     form = re.fullmatch(r"pubsub:(projects/[^/]+/subscriptions/[^/]+)", uri)
     if not form:
         fail(f"--from: not pubsub:projects/P/subscriptions/S: {uri}", USAGE)
+    return form[1]
+
+
+def _opened_intake(uri: str) -> "PubSubIntake":
+    """The subscription that entries are taken from; without it, the command ends in words."""
+    name = subscription_in(uri)
     try:
         from pipeline.intake import IntakeError, PubSubIntake
     except ImportError as error:
         fail(f"{uri}: needs pip install 'wirebeam[gcp]' ({error})", USAGE)
     try:
-        return PubSubIntake(form[1])
+        return PubSubIntake(name)
     except IntakeError as error:
         fail(str(error), FAULT)
 

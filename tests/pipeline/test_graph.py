@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import apache_beam as beam
 import pytest
@@ -13,8 +13,10 @@ from apache_beam.runners.pipeline_context import PipelineContext
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipeline.backfill import Filters
-from pipeline.cluster import SinkWriter, build_backfill
+from pipeline.backfill_job import build_backfill
+from pipeline.cluster import SinkWriter
 from pipeline.graph import Parts, StageParts, Work, build
+from tests.pipeline.sinks.pubsub_server import INSTALL
 from transforms.coders import RecordCoder
 from transforms.copies.index import CopyIndex
 from transforms.identify import NoAliases
@@ -26,7 +28,11 @@ from transforms.web.messages import HttpConfig
 from transforms.write import Gathered
 
 GOLDEN = Path(__file__).parent / "golden"
-STEPS = {"local": GOLDEN / "steps.txt", "cluster": GOLDEN / "cluster_steps.txt"}
+STEPS = {
+    "local": GOLDEN / "steps.txt",
+    "cluster": GOLDEN / "cluster_steps.txt",
+    "stream": GOLDEN / "stream_steps.txt",
+}
 
 # What may stand on an edge beside a record: Beam's own keys, windows and ticks.
 PLAIN = (
@@ -60,6 +66,15 @@ def built(kind: str) -> beam.Pipeline:
     pipeline = beam.Pipeline(runner=FnApiRunner())
     if kind == "local":
         build(pipeline, Parts(work=Shared(Work), gathered=Shared(Gathered), initial=None, **STAGES))
+    elif kind == "stream":
+        pytest.importorskip("google.pubsub_v1", reason=INSTALL)
+        from pipeline import messages, stream, subscription  # noqa: PLC0415  # their libraries are an extra
+
+        asked = messages.Subscription(name="projects/p/subscriptions/s", topic="projects/p/topics/t", ack_deadline_s=60)
+        came = pipeline | "Messages" >> subscription.ReadMessages(asked.name)
+        writers, publisher = {Shared(SinkWriter, ("jsonl:rows",)): 4}, Shared(SinkWriter, ("jsonl:again",))
+        parts = StageParts(**STAGES)
+        stream.build_stream(came, asked, parts, 5, writers, cast("Shared[Any]", publisher), flush_s=10)
     else:
         filters = Filters()
         writers = {Shared(SinkWriter, ("jsonl:rows",)): 4}

@@ -80,8 +80,8 @@ def test_an_entrys_key_is_the_host_that_its_page_is_asked_of(tmp_path: Path) -> 
     ]
     assert not write(in_pubsub(tmp_path), [Row(seq, "entries", row) for seq, row in enumerate(some, start=1)])
     assert {each.attributes["key"]: each.ordering_key for each in topic_of(tmp_path).messages()} == {
-        "0": "outlet.example",
-        "1": "",
+        "0 1 0": "outlet.example",
+        "1 1 0": "",
     }
 
 

@@ -10,7 +10,8 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipeline import cluster
 from pipeline.backfill import Filters, Report, backfill
-from pipeline.cluster import Cluster, ClusterError, backfill_on, shards_of
+from pipeline.backfill_job import backfill_on
+from pipeline.cluster import Cluster, ClusterError, shards_of
 from pipeline.data_directory import RunnerLock
 from pipeline.engine import Settings
 from pipeline.newsroom import Newsroom

@@ -1,0 +1,120 @@
+"""The unbounded graph over the newsroom: the rows of a direct run, whatever comes twice, late or broken.
+
+In this process messages end, so all windows and timers fire then; on Prism a TestStream plays them.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import apache_beam as beam
+import msgspec
+import pytest
+
+from pipeline import warehouse
+from pipeline.cluster import Cluster, opened, parts_of
+from pipeline.data_directory import warehouse_of
+from pipeline.engine import Settings
+from pipeline.feedlist import read_feeds
+from pipeline.live import run_once
+from pipeline.newsroom import Newsroom
+from pipeline.sinks import open_sink
+from schemas.enums import Origin
+from schemas.records import Entry, Message
+from tests.end_to_end.conftest import LOOPBACK, Run
+from tests.end_to_end.tables import tables
+from tests.pipeline.sinks.pubsub_server import INSTALL
+from transforms.outcomes import utc_now
+from transforms.shared import Shared
+from transforms.text import urls
+from transforms.visits import Policy
+
+pytest.importorskip("google.pubsub_v1", reason=INSTALL)
+
+from pipeline import stream  # its libraries are an extra
+from pipeline.messages import Subscription  # as above
+
+COMPARED = ("articles", "revisions", "links", "outcomes")  # polls and feeds are the poller's
+SUBSCRIPTION = Subscription(name="projects/p/subscriptions/s", topic="projects/p/topics/t", ack_deadline_s=60)
+SHARE = 200
+BROKEN = Message(data=b"no address")
+
+
+def polled(newsroom: Newsroom, folder: Path) -> list[Entry]:
+    """What a poller publishes."""
+    folder.mkdir()
+    feeds = read_feeds(newsroom.feeds, valid_from=utc_now()).feeds
+    sink = open_sink(f"jsonl:{folder / 'entries'}")
+    settings = Settings(LOOPBACK, ends_after_poll=True)
+    assert not run_once(folder, [(one.feed, one.request_url) for one in feeds], [sink], settings).sinks_failed
+    return entries_in(folder / "entries")
+
+
+def entries_in(folder: Path) -> list[Entry]:
+    lines = [line for path in sorted(folder.rglob("entries/day=*/*.jsonl")) for line in path.read_bytes().splitlines()]
+    return [msgspec.json.decode(line, type=Entry) for line in lines]
+
+
+def messages_of(entries: Sequence[Entry]) -> list[Message]:
+    return [Message(data=msgspec.json.encode(entry), table="entries") for entry in entries]
+
+
+def run_stream(folder: Path, messages: Sequence[Message], share: int = SHARE) -> list[Entry]:
+    """Run the graph in this process over messages that end; gives what it publishes again."""
+    folder.mkdir(exist_ok=True)
+    again = folder / "again"
+    sinks = [f"iceberg:{warehouse_of(folder)}", f"jsonl:{again}"]
+    parts = parts_of(Settings(LOOPBACK, workers=1, policy=Policy()), stream.DEADLINE_S, stream.MAX_PAGES, utc_now)
+    with opened(sinks, parts, utc_now) as writers:
+        rows, publisher = writers[sinks[0]], cast("Shared[Any]", writers[sinks[1]])
+        with Cluster(runner="DirectRunner").pipeline() as pipeline:
+            created = pipeline | beam.Create(messages, reshuffle=False).with_output_types(Message)
+            stream.build_stream(created, SUBSCRIPTION, parts, share, {rows: 1}, publisher, flush_s=None)
+    return entries_in(again)
+
+
+def compared(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
+    found = tables(warehouse_of(folder))
+    return {name: found[name] for name in COMPARED}
+
+
+def count(folder: Path, query: str) -> int:
+    return int(found(folder, query)[0][0])
+
+
+def found(folder: Path, query: str) -> list[tuple[Any, ...]]:
+    with warehouse.connect(warehouse_of(folder)) as tables_of:
+        return tables_of.execute(query).fetchall()
+
+
+def test_the_rows_of_a_direct_run_whatever_comes_twice_or_is_broken(
+    newsroom: Newsroom, run: Run, tmp_path: Path
+) -> None:
+    run(tmp_path / "direct", newsroom.feeds)
+    entries = polled(newsroom, tmp_path / "poller")
+    messages = messages_of(entries)
+    again = run_stream(tmp_path / "stream", [*messages, BROKEN, *reversed(messages)])
+    assert compared(tmp_path / "stream") == compared(tmp_path / "direct")
+    assert found(tmp_path / "stream", "SELECT reason FROM dead_letters") == [("malformed",)]
+    assert {entry.origin for entry in again} == {Origin.REVISIT, Origin.RETRY}  # where the feed's text stood in
+    assert all(entry.not_before and entry.not_before > utc_now() for entry in again)
+
+
+def test_what_is_over_a_host_s_share_comes_again_and_nothing_is_lost(newsroom: Newsroom, tmp_path: Path) -> None:
+    entries = polled(newsroom, tmp_path / "poller")
+    first = tmp_path / "first"
+    later = [entry for entry in run_stream(first, messages_of(entries), share=1) if entry.deferrals]
+    assert later
+    assert {entry.entry_id for entry in entries} == ended(first) | {entry.entry_id for entry in later}
+    assert len(ended(first)) + len(later) == len(entries)
+    turns = {(urls.site(entry.url), entry.not_before) for entry in later}
+    assert len(turns) == len(later)  # one of a host in each window
+    # What was put off is due by the end of its wait; what came before it, and comes again, is a repeat.
+    second = tmp_path / "second"
+    run_stream(second, [*messages_of(later), *messages_of(entries)])
+    assert ended(second) == {entry.entry_id for entry in entries}
+    assert count(second, "SELECT count(*) FROM outcomes WHERE is_terminal") == len(entries)
+
+
+def ended(folder: Path) -> set[str]:
+    return {row[0] for row in found(folder, "SELECT entry_id FROM outcomes WHERE is_terminal")}
