@@ -399,6 +399,15 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EncodedRow:
+    """A row of any table on its way to a sink, as msgpack."""
+
+    table: str
+    data: bytes
+    bundle: str = ""  # in a stream's state: the one that brought it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
     """What settle gathers under one entry's id: the entry, how the attempt at it ended, its page's validators."""
 

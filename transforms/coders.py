@@ -64,6 +64,7 @@ RECORDS: tuple[type[Any], ...] = (
     records.Observation,
     records.Message,
     records.Visit,
+    records.EncodedRow,
     records.PollState,
     records.FeedDue,
     memory.KnownAlias,

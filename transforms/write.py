@@ -7,20 +7,25 @@ least once (`WriteRows`).
 """
 
 import threading
+import time
+import uuid
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import apache_beam as beam
-from apache_beam.transforms.trigger import AccumulationMode, AfterProcessingTime, Repeatedly
-from apache_beam.transforms.window import GlobalWindows
+from apache_beam.transforms.timeutil import TimeDomain
+from apache_beam.transforms.userstate import BagStateSpec, TimerSpec, on_timer
+from apache_beam.utils.timestamp import Timestamp
 
 from schemas import codec
 from schemas.enums import OutcomeKind, Stage
-from schemas.records import Article, Capture, Outcome
+from schemas.records import Article, Capture, EncodedRow, Outcome
 from schemas.tables import ROWS, TABLE_OF, key_of
 from transforms import outcomes
+from transforms.coders import RecordCoder
 from transforms.outcomes import Clock, utc_now
 from transforms.shared import Shared
 
@@ -99,8 +104,9 @@ class GatherRecords(beam.PTransform):
 class WriteRows(beam.PTransform):
     """PCollections of rows, by name (a mapping) -> the sink behind `writer`, at least once; nothing goes out.
 
-    A bundle's rows are written before it ends, so a runner that commits a bundle has them written. A bundle that is
-    tried again writes its rows again: sinks know the same batch, and views take distinct keys.
+    Of a bounded run, a bundle's rows are written before it ends, so a runner that commits a bundle has them written; in
+    a stream they are held in state until a checkpoint has them. A bundle that is tried again writes its rows again:
+    sinks know the same batch, and views take distinct keys.
 
     Args:
         writer: the process's writer to the sink.
@@ -116,24 +122,26 @@ class WriteRows(beam.PTransform):
     def expand(self, rows: Any) -> beam.PCollection:
         """Join."""
         sharded = [
-            records | f"Shard{name}" >> beam.Map(_sharded, self.shards).with_output_types(tuple[int, tuple[str, bytes]])
+            records | f"Shard{name}" >> beam.Map(_sharded, self.shards).with_output_types(tuple[str, EncodedRow])
             for name, records in rows.items()
         ] | "FlattenRows" >> beam.Flatten()
         if self.every_s is not None:
-            # By the wall clock: a window of event time would drop what comes behind its watermark.
-            sharded |= "WaitForRows" >> beam.WindowInto(
-                GlobalWindows(),
-                trigger=Repeatedly(AfterProcessingTime(self.every_s)),
-                accumulation_mode=AccumulationMode.DISCARDING,
-            )
+            return sharded | "WriteDurableRows" >> beam.ParDo(
+                _WriteDurable(self.writer, self.every_s)
+            ).with_output_types(int)
         grouped = sharded | "GroupRows" >> beam.GroupByKey()
         return grouped | "WriteRows" >> beam.ParDo(_WriteRows(self.writer)).with_output_types(int)
 
 
-def _sharded(record: Any, shards: int) -> tuple[int, tuple[str, bytes]]:
-    """The shard of a row, always the same one, its table, and itself."""
+def _sharded(record: Any, shards: int) -> tuple[str, EncodedRow]:
+    """The shard of a row, always the same one, and the row."""
     table = TABLE_OF[type(record)]
-    return zlib.crc32(key_of(table, record).encode()) % shards, (table, codec.encode(record))
+    shard = zlib.crc32(key_of(table, record).encode()) % shards
+    return str(shard), EncodedRow(table=table, data=codec.encode(record))
+
+
+def _decoded(row: EncodedRow) -> Any:
+    return codec.decode(row.data, ROWS[row.table].record)
 
 
 class _WriteRows(beam.DoFn):
@@ -146,9 +154,9 @@ class _WriteRows(beam.DoFn):
     def start_bundle(self) -> None:
         self._records: list[Any] = []
 
-    def process(self, element: tuple[int, Iterable[tuple[str, bytes]]]) -> None:
-        for table, encoded in element[1]:
-            self._records.append(codec.decode(encoded, ROWS[table].record))
+    def process(self, element: tuple[str, Iterable[EncodedRow]]) -> None:
+        for row in element[1]:
+            self._records.append(_decoded(row))
             if len(self._records) >= BATCH_ROWS:
                 self._write()
 
@@ -159,6 +167,87 @@ class _WriteRows(beam.DoFn):
     def _write(self) -> None:
         self._writer.write(self._records)
         self._records = []
+
+
+class _Unfinalized:
+    """The bundles of this process whose output a failure could still undo. Bundles run in several threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._bundles: set[str] = set()
+
+    def add(self, bundle: str) -> None:
+        with self._lock:
+            self._bundles.add(bundle)
+
+    def discard(self, bundle: str) -> None:
+        with self._lock:
+            self._bundles.discard(bundle)
+
+    def now(self) -> frozenset[str]:
+        with self._lock:
+            return frozenset(self._bundles)
+
+
+class _WriteDurable(beam.DoFn):
+    """Holds rows in keyed state until a checkpoint has them, and writes them then.
+
+    A page that is fetched again after a failure is another capture. So a row may be in a sink only once no failure can
+    undo that it was made: when the runner has finalized the bundle that brought it. Rows that state held when it was
+    restored are of no bundle of this process, and are written.
+    """
+
+    HELD = BagStateSpec("held", RecordCoder(EncodedRow))
+    DUE = TimerSpec("due", TimeDomain.REAL_TIME)
+
+    def __init__(self, writer: Shared[RowWriter], every_s: int) -> None:
+        self._shared = writer
+        self._shared_unfinalized = Shared(_Unfinalized)
+        self._every_s = every_s
+
+    def setup(self) -> None:
+        self._writer = self._shared.get()
+        self._unfinalized = self._shared_unfinalized.get()
+
+    def start_bundle(self) -> None:
+        self._bundle = ""
+
+    def process(
+        self,
+        element: tuple[str, EncodedRow],
+        held: Any = beam.DoFn.StateParam(HELD),  # noqa: B008  # Beam's way of declaring state
+        due: Any = beam.DoFn.TimerParam(DUE),  # noqa: B008  # as above
+        finalizer: Any = beam.DoFn.BundleFinalizerParam,
+    ) -> None:
+        if not self._bundle:
+            self._bundle = uuid.uuid4().hex
+            self._unfinalized.add(self._bundle)
+            finalizer.register(partial(self._unfinalized.discard, self._bundle))
+        held.add(replace(element[1], bundle=self._bundle))
+        due.set(self._next())
+
+    @on_timer(DUE)  # type: ignore[untyped-decorator]  # Beam is untyped
+    def write(
+        self,
+        held: Any = beam.DoFn.StateParam(HELD),  # noqa: B008  # as above
+        due: Any = beam.DoFn.TimerParam(DUE),  # noqa: B008  # as above
+    ) -> None:
+        """Write what no failure can undo, and hold on to the rest."""
+        unfinalized = self._unfinalized.now()
+        rows = list(held.read())
+        kept = [row for row in rows if row.bundle in unfinalized]
+        ready = [_decoded(row) for row in rows if row.bundle not in unfinalized]
+        for start in range(0, len(ready), BATCH_ROWS):
+            self._writer.write(ready[start : start + BATCH_ROWS])
+        held.clear()
+        for row in kept:
+            held.add(row)
+        if kept:
+            due.set(self._next())
+
+    def _next(self) -> Timestamp:
+        """The same for all rows of an interval: a timer that is set anew for each would never be due."""
+        return Timestamp((int(time.time()) // self._every_s + 1) * self._every_s)
 
 
 class _Publish(beam.DoFn):
