@@ -60,7 +60,7 @@ def check_deadline(subscription: Subscription, options: PipelineOptions) -> None
     Raises:
         ClusterError: the subscription's deadline is not longer than the checkpoint interval.
     """
-    interval_s = options.get_all_options().get("checkpointing_interval", -1) / 1_000
+    interval_s = float(options.get_all_options(retain_unknown_options=True).get("checkpointing_interval", -1)) / 1_000
     if interval_s >= subscription.ack_deadline_s:
         raise ClusterError(
             f"{subscription.name}: its messages are leased for {subscription.ack_deadline_s} s, and acknowledged at a "

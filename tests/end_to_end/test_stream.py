@@ -10,6 +10,9 @@ from typing import Any, cast
 import apache_beam as beam
 import msgspec
 import pytest
+from apache_beam.testing.test_stream import TestStream
+from apache_beam.transforms.window import TimestampedValue
+from apache_beam.utils.timestamp import Timestamp
 
 from pipeline import warehouse
 from pipeline.cluster import Cluster, opened, parts_of
@@ -24,6 +27,7 @@ from schemas.records import Entry, Message
 from tests.end_to_end.conftest import LOOPBACK, Run
 from tests.end_to_end.tables import tables
 from tests.pipeline.sinks.pubsub_server import INSTALL
+from transforms.coders import RecordCoder
 from transforms.outcomes import utc_now
 from transforms.shared import Shared
 from transforms.text import urls
@@ -37,6 +41,8 @@ from pipeline.messages import Subscription  # as above
 COMPARED = ("articles", "revisions", "links", "outcomes")  # polls and feeds are the poller's
 SUBSCRIPTION = Subscription(name="projects/p/subscriptions/s", topic="projects/p/topics/t", ack_deadline_s=60)
 SHARE = 200
+HERE = Cluster(runner="DirectRunner")
+PRISM = Path(__file__).parents[2] / ".servers" / "prism" / "prism"
 BROKEN = Message(data=b"no address")
 
 
@@ -59,18 +65,22 @@ def messages_of(entries: Sequence[Entry]) -> list[Message]:
     return [Message(data=msgspec.json.encode(entry), table="entries") for entry in entries]
 
 
-def run_stream(folder: Path, messages: Sequence[Message], share: int = SHARE) -> list[Entry]:
-    """Run the graph in this process over messages that end; gives what it publishes again."""
+def run_stream(folder: Path, came: beam.PTransform, share: int = SHARE, cluster: Cluster = HERE) -> list[Entry]:
+    """Run the graph over messages that end; gives what it publishes again."""
     folder.mkdir(exist_ok=True)
     again = folder / "again"
     sinks = [f"iceberg:{warehouse_of(folder)}", f"jsonl:{again}"]
     parts = parts_of(Settings(LOOPBACK, workers=1, policy=Policy()), stream.DEADLINE_S, stream.MAX_PAGES, utc_now)
     with opened(sinks, parts, utc_now) as writers:
         rows, publisher = writers[sinks[0]], cast("Shared[Any]", writers[sinks[1]])
-        with Cluster(runner="DirectRunner").pipeline() as pipeline:
-            created = pipeline | beam.Create(messages, reshuffle=False).with_output_types(Message)
-            stream.build_stream(created, SUBSCRIPTION, parts, share, {rows: 1}, publisher, flush_s=None)
+        with cluster.pipeline() as pipeline:
+            messages = pipeline | came
+            stream.build_stream(messages, SUBSCRIPTION, parts, share, {rows: 1}, publisher, flush_s=None)
     return entries_in(again)
+
+
+def at_once(messages: Sequence[Message]) -> beam.PTransform:
+    return beam.Create(messages, reshuffle=False).with_output_types(Message)
 
 
 def compared(folder: Path) -> dict[str, list[tuple[Any, ...]]]:
@@ -93,17 +103,40 @@ def test_the_rows_of_a_direct_run_whatever_comes_twice_or_is_broken(
     run(tmp_path / "direct", newsroom.feeds)
     entries = polled(newsroom, tmp_path / "poller")
     messages = messages_of(entries)
-    again = run_stream(tmp_path / "stream", [*messages, BROKEN, *reversed(messages)])
+    again = run_stream(tmp_path / "stream", at_once([*messages, BROKEN, *reversed(messages)]))
     assert compared(tmp_path / "stream") == compared(tmp_path / "direct")
     assert found(tmp_path / "stream", "SELECT reason FROM dead_letters") == [("malformed",)]
     assert {entry.origin for entry in again} == {Origin.REVISIT, Origin.RETRY}  # where the feed's text stood in
     assert all(entry.not_before and entry.not_before > utc_now() for entry in again)
 
 
+def test_on_prism_what_comes_late_early_or_twice_is_there_once(newsroom: Newsroom, run: Run, tmp_path: Path) -> None:
+    if not PRISM.exists():
+        pytest.skip("needs Beam's runner Prism: make prism")
+    run(tmp_path / "direct", newsroom.feeds)
+    messages = messages_of(polled(newsroom, tmp_path / "poller"))
+    now = Timestamp.now()
+    played = (
+        TestStream(coder=RecordCoder(Message))
+        .advance_watermark_to(now)
+        .add_elements([TimestampedValue(one, now) for one in messages[:5]])
+        .add_elements([TimestampedValue(BROKEN, now + 3_600)])  # ahead of the watermark
+        .advance_watermark_to(now + 60)
+        .add_elements([TimestampedValue(one, now - 86_400) for one in messages[3:]])  # behind it by a day
+        .advance_watermark_to(now + 7_200)
+        .add_elements([TimestampedValue(one, now) for one in messages])
+        .advance_watermark_to_infinity()
+    )
+    options = ["--streaming", f"--prism_location={PRISM}", "--environment_type=LOOPBACK"]
+    run_stream(tmp_path / "stream", played, cluster=Cluster(runner="PrismRunner", options=options))
+    assert compared(tmp_path / "stream") == compared(tmp_path / "direct")
+    assert found(tmp_path / "stream", "SELECT reason FROM dead_letters") == [("malformed",)]
+
+
 def test_what_is_over_a_host_s_share_comes_again_and_nothing_is_lost(newsroom: Newsroom, tmp_path: Path) -> None:
     entries = polled(newsroom, tmp_path / "poller")
     first = tmp_path / "first"
-    later = [entry for entry in run_stream(first, messages_of(entries), share=1) if entry.deferrals]
+    later = [entry for entry in run_stream(first, at_once(messages_of(entries)), share=1) if entry.deferrals]
     assert later
     assert {entry.entry_id for entry in entries} == ended(first) | {entry.entry_id for entry in later}
     assert len(ended(first)) + len(later) == len(entries)
@@ -111,7 +144,7 @@ def test_what_is_over_a_host_s_share_comes_again_and_nothing_is_lost(newsroom: N
     assert len(turns) == len(later)  # one of a host in each window
     # What was put off is due by the end of its wait; what came before it, and comes again, is a repeat.
     second = tmp_path / "second"
-    run_stream(second, [*messages_of(later), *messages_of(entries)])
+    run_stream(second, at_once([*messages_of(later), *messages_of(entries)]))
     assert ended(second) == {entry.entry_id for entry in entries}
     assert count(second, "SELECT count(*) FROM outcomes WHERE is_terminal") == len(entries)
 

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -39,9 +39,13 @@ PATIENCE_S = 90.0
 Part = Literal["jobmanager", "taskmanager"]
 
 
-def worker_options(folder: Path) -> list[str]:
-    """Options of a pipeline whose Python workers run in this process's environment and log to `folder`."""
+def worker_options(folder: Path, told: Mapping[str, str] | None = None) -> list[str]:
+    """Options of a pipeline whose Python workers run in this process's environment and log to `folder`.
+
+    `told` are further variables of their environment.
+    """
     environment = {
+        **(told or {}),
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
         "WORKER_LOG": str(folder / "workers.log"),
     }
@@ -52,17 +56,24 @@ def worker_options(folder: Path) -> list[str]:
 
 
 def executable_jar(build: Callable[[beam.Pipeline], None], options: list[str], jar: Path) -> Path:
-    """Write a jar that runs the pipeline on whichever cluster it is uploaded to: Beam's job server and the pipeline.
+    """Write a jar that runs the pipeline that `build` makes on whichever cluster it is uploaded to."""
+    pipeline = beam.Pipeline(options=PipelineOptions(options))
+    build(pipeline)
+    return jar_of(pipeline, jar)
+
+
+def jar_of(pipeline: beam.Pipeline, jar: Path) -> Path:
+    """Write a jar that runs a pipeline: Beam's job server and the pipeline.
 
     As `--flink_submit_uber_jar` does it; but that runs the jar at once, and without the savepoint it is told of.
     """
-    chosen = PipelineOptions(options)
-    pipeline = beam.Pipeline(options=chosen)
-    build(pipeline)
+    chosen = pipeline.options
     proto = PortableRunner.get_proto_pipeline(pipeline, chosen)
     for environment in proto.components.environments.values():
         del environment.dependencies[:]  # the workers have all that they need
-    encoded = JobServiceHandle.encode_pipeline_options(chosen.get_all_options(retain_unknown_options=True))
+    told = chosen.get_all_options(retain_unknown_options=True)
+    told.pop("runner", None)  # Python's name of it, which Java takes for a class
+    encoded = JobServiceHandle.encode_pipeline_options(told)
     shutil.copyfile(JOB_SERVER, jar)
     with zipfile.ZipFile(jar, "a", zipfile.ZIP_DEFLATED) as opened:
         opened.writestr(UberJarBeamJob.PIPELINE_PATH, json_format.MessageToJson(proto))

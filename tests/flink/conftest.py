@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.end_to_end.conftest import newsroom, run
 from tests.flink.cluster import JOB_SERVER, FlinkCluster
+
+__all__ = ["cluster", "newsroom", "run"]
 
 
 @pytest.fixture
