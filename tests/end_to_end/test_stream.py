@@ -10,7 +10,7 @@ from typing import Any, cast
 import apache_beam as beam
 import msgspec
 import pytest
-from apache_beam.testing.test_stream import TestStream
+from apache_beam.testing import test_stream
 from apache_beam.transforms.window import TimestampedValue
 from apache_beam.utils.timestamp import Timestamp
 
@@ -65,7 +65,9 @@ def messages_of(entries: Sequence[Entry]) -> list[Message]:
     return [Message(data=msgspec.json.encode(entry), table="entries") for entry in entries]
 
 
-def run_stream(folder: Path, came: beam.PTransform, share: int = SHARE, cluster: Cluster = HERE) -> list[Entry]:
+def run_stream(
+    folder: Path, came: beam.PTransform, share: int = SHARE, cluster: Cluster = HERE, flush_s: int | None = None
+) -> list[Entry]:
     """Run the graph over messages that end; gives what it publishes again."""
     folder.mkdir(exist_ok=True)
     again = folder / "again"
@@ -75,7 +77,7 @@ def run_stream(folder: Path, came: beam.PTransform, share: int = SHARE, cluster:
         rows, publisher = writers[sinks[0]], cast("Shared[Any]", writers[sinks[1]])
         with cluster.pipeline() as pipeline:
             messages = pipeline | came
-            stream.build_stream(messages, SUBSCRIPTION, parts, share, {rows: 1}, publisher, flush_s=None)
+            stream.build_stream(messages, SUBSCRIPTION, parts, share, {rows: 1}, publisher, flush_s)
     return entries_in(again)
 
 
@@ -115,9 +117,9 @@ def test_on_prism_what_comes_late_early_or_twice_is_there_once(newsroom: Newsroo
         pytest.skip("needs Beam's runner Prism: make prism")
     run(tmp_path / "direct", newsroom.feeds)
     messages = messages_of(polled(newsroom, tmp_path / "poller"))
-    now = Timestamp.now()
+    now = Timestamp(int(Timestamp.now()))
     played = (
-        TestStream(coder=RecordCoder(Message))
+        test_stream.TestStream(coder=RecordCoder(Message))
         .advance_watermark_to(now)
         .add_elements([TimestampedValue(one, now) for one in messages[:5]])
         .add_elements([TimestampedValue(BROKEN, now + 3_600)])  # ahead of the watermark
@@ -128,7 +130,7 @@ def test_on_prism_what_comes_late_early_or_twice_is_there_once(newsroom: Newsroo
         .advance_watermark_to_infinity()
     )
     options = ["--streaming", f"--prism_location={PRISM}", "--environment_type=LOOPBACK"]
-    run_stream(tmp_path / "stream", played, cluster=Cluster(runner="PrismRunner", options=options))
+    run_stream(tmp_path / "stream", played, cluster=Cluster(runner="PrismRunner", options=options), flush_s=1)
     assert compared(tmp_path / "stream") == compared(tmp_path / "direct")
     assert found(tmp_path / "stream", "SELECT reason FROM dead_letters") == [("malformed",)]
 
