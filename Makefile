@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 LOCK := requirements/dev.lock
 
-.PHONY: install install-servers flink prism test-flink demo test lint types imports dependencies check lock clean
+.PHONY: install install-servers flink prism prism-where-go test-flink demo test lint types imports dependencies check lock clean
 
 install: $(VENV)/.installed
 
@@ -38,6 +38,9 @@ prism: .servers/prism/prism
 	@command -v go > /dev/null || { echo "make prism needs Go 1.26 or later: install it and try again"; exit 1; }
 	GOBIN=$(CURDIR)/.servers/prism go install github.com/apache/beam/sdks/v2/go/cmd/prism@v2.77.0
 
+prism-where-go:
+	@if command -v go > /dev/null; then $(MAKE) prism; else echo "no Go toolchain: the tests on Prism are skipped"; fi
+
 test-flink: install flink
 	$(BIN)/python -m pytest -m flink
 
@@ -60,14 +63,20 @@ imports: install
 dependencies: install
 	$(BIN)/deptry .
 
-check: lint types imports dependencies test
+check: lint types imports dependencies prism-where-go test
 
-# Maintainers: pin all dependencies anew (needs uv). The lock names no index and holds hashes for Python 3.11 and 3.12.
+# Maintainers: pin all dependencies anew (needs uv). The locks name no index and hold hashes for Python 3.11 and
+# 3.12; cluster and build are of the image in deploy/.
 lock:
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --extra dev pyproject.toml -o requirements/dev.lock
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	  --no-header --no-annotate --constraint requirements/dev.lock pyproject.toml -o requirements/runtime.lock
+	cp requirements/dev.lock requirements/cluster.lock # uv keeps its versions where Beam's Google extra allows them
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	  --no-header --no-annotate --extra gcp --extra postgres pyproject.toml -o requirements/cluster.lock
+	echo 'hatchling==1.33.0' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate --constraint requirements/dev.lock - -o requirements/build.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist

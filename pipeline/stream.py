@@ -126,12 +126,26 @@ def pipeline_of(
     except (exceptions.GoogleAPIError, GoogleAuthError, ValueError) as error:
         raise ClusterError(f"{SCHEME}{subscription}: {words(error)}") from error
     check_deadline(asked, cluster.beam_options())
+    check_schema(asked)
     writers = {Shared(SinkWriter, (uri, parts.clock)): shards_of(uri, cluster) for uri in sinks}
     pipeline = cluster.pipeline()
     messages = pipeline | "Messages" >> ReadMessages(subscription, is_native=cluster.runner == "DataflowRunner")
     publisher: Shared[RowWriter] = Shared(SinkWriter, (f"{SCHEME}{asked.topic}", parts.clock))
     build_stream(messages, asked, parts, host_share(host_delay_s), writers, publisher, flush_s)
     return pipeline
+
+
+def check_schema(subscription: Subscription) -> None:
+    """See that what is published again says when it is due.
+
+    Raises:
+        ClusterError: the topic has an Avro schema that lacks what a stream publishes.
+    """
+    if subscription.schema is None:
+        return
+    missing = {"not_before", "deferrals"} - {field["name"] for field in subscription.schema["fields"]}
+    if missing:
+        raise ClusterError(f"{subscription.topic}: its schema lacks {', '.join(sorted(missing))}")
 
 
 def build_stream(

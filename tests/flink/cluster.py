@@ -28,6 +28,8 @@ from apache_beam.runners.portability.abstract_job_service import UberJarBeamJob
 from apache_beam.runners.portability.portable_runner import JobServiceHandle, PortableRunner
 from google.protobuf import json_format
 
+from transforms.timing import NAMESPACE
+
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "deploy" / "flink" / "cluster.sh"
 INSTALLED = ROOT / ".servers" / "flink"
@@ -156,6 +158,20 @@ class FlinkCluster:
     def checkpoints(self, job: str) -> int:
         """How many checkpoints a job has completed since its job manager started it."""
         return int(self._call("get", f"/jobs/{job}/checkpoints")["counts"]["completed"])
+
+    def state_bytes(self, job: str) -> int:
+        """The size of the newest complete checkpoint of a job."""
+        return int(self._call("get", f"/jobs/{job}/checkpoints")["latest"]["completed"]["state_size"])
+
+    def counter(self, job: str, name: str) -> int:
+        """A Beam counter of the project's namespace, summed over all steps and workers of a running job."""
+        found = 0
+        for vertex in self._call("get", f"/jobs/{job}")["vertices"]:
+            path = f"/jobs/{job}/vertices/{vertex['id']}/metrics"
+            names = [one["id"] for one in self._call("get", path) if one["id"].endswith(f".{NAMESPACE}_{name}")]
+            if names:
+                found += sum(int(one["value"]) for one in self._call("get", f"{path}?get={','.join(names)}"))
+        return found
 
     def latest_checkpoint(self, job: str) -> str:
         """Where the newest complete checkpoint of a job is: what is left when its job manager is gone."""

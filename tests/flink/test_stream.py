@@ -25,6 +25,7 @@ from tests.end_to_end.tables import tables
 from tests.flink.cluster import FlinkCluster, jar_of, worker_options
 from tests.pipeline.sinks.pubsub_server import INSTALL, topic_of
 from tests.pipeline.sinks.test_sinks import in_catalog, in_postgres, read_postgres
+from transforms.admit import REPEATS
 from transforms.outcomes import utc_now
 from transforms.visits import Policy
 
@@ -57,20 +58,25 @@ class Streamed:
         options = ["--parallelism=2", "--checkpointing_interval=1000", *worker_options(cluster.folder, told)]
         sinks = [f"iceberg:{self.catalog}", in_postgres(folder)]
         subscription = self.topic.replace("/topics/", "/subscriptions/")
-        parts = parts_of(Settings(LOOPBACK, workers=1, policy=Policy()), 2.0, stream.MAX_PAGES, utc_now)
         on_flink = Cluster(runner="FlinkRunner", options=options)
-        with opened(sinks, parts, utc_now):
-            pipeline = stream.pipeline_of(on_flink, subscription, sinks, parts, LOOPBACK.host_delay_s, FLUSH_S)
-        self.jar = jar_of(pipeline, folder / "stream.jar")
+
+        def jar(name: str, deadline_s: float, policy: Policy) -> Path:
+            parts = parts_of(Settings(LOOPBACK, workers=1, policy=policy), deadline_s, stream.MAX_PAGES, utc_now)
+            with opened(sinks, parts, utc_now):
+                pipeline = stream.pipeline_of(on_flink, subscription, sinks, parts, LOOPBACK.host_delay_s, FLUSH_S)
+            return jar_of(pipeline, folder / name)
+
+        self.jar = jar("stream.jar", 2.0, Policy())
+        self.next_jar = jar("next.jar", 3.0, Policy(tries=2))  # fetch and settle of another version
 
     def ended(self) -> set[str]:
         """The entries that came to their end, as Postgres has it."""
         return {row["entry_id"] for row in read_postgres(self.folder, "outcomes") if row["is_terminal"]}
 
     @contextmanager
-    def poller(self, *feeds: str) -> Iterator["subprocess.Popen[bytes]"]:
+    def poller(self, *feeds: str, data: str = "poller") -> Iterator["subprocess.Popen[bytes]"]:
         """A poller of some feeds as a process of its own."""
-        command = [sys.executable, "-m", "pipeline", "poll", *feeds, "--data", str(self.folder / "poller")]
+        command = [sys.executable, "-m", "pipeline", "poll", *feeds, "--data", str(self.folder / data)]
         options = ["--to", f"pubsub:{self.topic}", "--flush", "1s", "--host-delay", "0", "--allow-net", "127.0.0.0/8"]
         log = (self.folder / "poller.log").open("ab")
         process = subprocess.Popen([*command, *options, "--interval", "1h"], stdout=log, stderr=log)
@@ -124,5 +130,16 @@ def test_nothing_is_lost_or_doubled_whatever_is_killed(
     with streamed.poller(*newsroom.feeds):
         cluster.wait(lambda: streamed.ended() >= direct.keys(), PATIENCE_S)
     assert streamed.ended() == direct.keys()
+    savepoint = cluster.stop_with_savepoint(job)
+    local = compared(warehouse_of(tmp_path / "direct"))
+    assert compared(streamed.catalog) == local
+
+    # The next version goes on from there: all that a poller without memory publishes again is known.
+    job = cluster.run(streamed.next_jar, savepoint)
+    messages = len(direct)
+    with streamed.poller(*newsroom.feeds, data="again"):
+        cluster.wait(lambda: cluster.counter(job, REPEATS) >= messages, PATIENCE_S)
+    wait_for_checkpoint(cluster, job)
     cluster.stop_with_savepoint(job)
-    assert compared(streamed.catalog) == compared(tmp_path / "direct" / "warehouse")
+    assert compared(streamed.catalog) == local
+    assert streamed.ended() == direct.keys()

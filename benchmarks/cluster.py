@@ -1,0 +1,235 @@
+"""What a stream costs on a Flink cluster on this machine: time, CPU, state, memory.
+
+    python benchmarks/cluster.py [--entries 2000] [--parallelism 1 2] [--rate 20]
+
+Needs `make flink` and Google's Pub/Sub emulator. The entries are synthetic, each with its own text of 300 words and
+no address, so nothing is downloaded: the text is the feed's own. For each parallelism a new job takes all of
+them, published beforehand; printed are entries per second from the first row to the last, CPU seconds per 1,000 and
+what of it the two Java processes took, the size of the last checkpoint per article, and the peak of memory (PSS of job
+manager, task manager and workers) in the first and in the second half. Then `--rate` entries a second are published for
+a minute: the time from the publication of each to the commit of its row.
+"""
+
+import argparse
+import datetime as dt
+import os
+import random
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from google.pubsub_v1 import PublisherClient
+
+from pipeline import stream
+from pipeline.cluster import Cluster, opened, parts_of
+from pipeline.engine import Settings
+from schemas import ids
+from schemas.enums import Origin
+from schemas.records import Entry
+from tests.flink.cluster import FlinkCluster, jar_of, worker_options
+from tests.pipeline.sinks.pubsub_server import topic_of
+from transforms.outcomes import utc_now
+from transforms.visits import Policy
+from transforms.web.messages import HttpConfig
+
+WORDS = 300
+VOCABULARY = 20_000
+SAMPLED_S = 1.0
+LATENCY_S = 60
+PATIENCE_S = 3_600
+CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--entries", type=int, default=2_000)
+    parser.add_argument("--parallelism", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--rate", type=int, default=20)
+    options = parser.parse_args()
+    print(f"{options.entries} entries of {WORDS} words\n")
+    for parallelism in options.parallelism:
+        with tempfile.TemporaryDirectory(prefix="wirebeam-cluster-") as name:
+            measure(Path(name), options.entries, parallelism, options.rate)
+
+
+def measure(folder: Path, entries: int, parallelism: int, rate: int) -> None:
+    """One job."""
+    topic = topic_of(folder).name
+    publish(topic, (entry(number) for number in range(entries)))
+    with FlinkCluster(folder / "flink") as cluster:
+        job = cluster.run(jar(folder, cluster, topic, parallelism))
+        rows = Rows(folder / "rows")
+        watch = Watch(cluster.folder)
+        rows.wait(entries)
+        watch.stop()
+        took_s = rows.times[entries - 1] - rows.times[0]
+        # The rows whose state the checkpoint holds are in it by the next one.
+        seen = cluster.checkpoints(job)
+        cluster.wait(lambda: cluster.checkpoints(job) > seen)
+        state = cluster.state_bytes(job)
+        total, java = watch.cpu_s()
+        print(f"parallelism {parallelism}: {(entries - rows.first) / took_s:.1f} entries a second")
+        print(f"  CPU: {1000 * total / entries:.1f} s for 1,000, of it Java {100 * java / total:.0f} %")
+        print(f"  checkpoint: {state / entries:.0f} bytes an article")
+        first, second = watch.peaks_mb()
+        print(f"  memory: {first} MB in the first half, {second} MB in the second")
+
+        published: dict[str, float] = {}
+        for second_no in range(LATENCY_S):
+            some = [entry(entries + second_no * rate + number) for number in range(rate)]
+            publish(topic, some)
+            published |= {one.entry_id: time.time() for one in some}
+            time.sleep(1.0)
+        rows.wait(entries + len(published))
+        waits = sorted(committed - published[each] for each, committed in rows.committed.items() if each in published)
+        print(
+            f"  from publication to row at {rate} a second: p50 {at(waits, 0.5):.1f} s, p95 {at(waits, 0.95):.1f} s\n"
+        )
+        cluster.cancel(job)
+
+
+def jar(folder: Path, cluster: FlinkCluster, topic: str, parallelism: int) -> Path:
+    """The job, with the options of `wirebeam stream`."""
+    told = {"PUBSUB_EMULATOR_HOST": os.environ["PUBSUB_EMULATOR_HOST"]}
+    options = [f"--parallelism={parallelism}", "--checkpointing_interval=2000", *worker_options(cluster.folder, told)]
+    parts = parts_of(Settings(HttpConfig(), workers=parallelism, policy=Policy()), stream.DEADLINE_S, 200, utc_now)
+    sinks = [f"jsonl:{folder / 'rows'}"]
+    with opened(sinks, parts, utc_now):
+        subscription = topic.replace("/topics/", "/subscriptions/")
+        pipeline = stream.pipeline_of(
+            Cluster(runner="FlinkRunner", options=options), subscription, sinks, parts, 1.0, 1
+        )
+    return jar_of(pipeline, folder / "stream.jar")
+
+
+def entry(number: int) -> Entry:
+    """An entry with a text of its own."""
+    words = random.Random(number)
+    text = [f"word{words.randrange(VOCABULARY)}" for _ in range(WORDS)]
+    paragraphs = [" ".join(text[start : start + 50]).capitalize() + "." for start in range(0, WORDS, 50)]
+    return Entry(
+        entry_id=ids.hash_id("benchmark", str(number)),
+        feed_id="benchmark",
+        entry_key=str(number),
+        fingerprint="",
+        change_no=0,
+        origin=Origin.FEED,
+        observed_at=dt.datetime.now(dt.UTC),
+        guid=f"benchmark-{number}",
+        title=" ".join(text[:8]).capitalize(),
+        content="".join(f"<p>{paragraph}</p>" for paragraph in paragraphs),
+        language="en",
+    )
+
+
+def publish(topic: str, entries: Iterable[Entry]) -> None:
+    """Publish in requests of 500."""
+    publisher = PublisherClient()
+    messages = [{"data": msgspec.json.encode(one), "attributes": {"table": "entries"}} for one in entries]
+    for start in range(0, len(messages), 500):
+        publisher.publish(topic=topic, messages=messages[start : start + 500])
+
+
+class Rows:
+    """The outcomes as they come to the sink."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._read: dict[Path, int] = {}
+        self.committed: dict[str, float] = {}  # commit time of each entry's end
+        self.first = 0  # that came at once with the first
+
+    @property
+    def times(self) -> list[float]:
+        """The commit times, in order."""
+        return sorted(self.committed.values())
+
+    def wait(self, wanted: int) -> None:
+        """Until so many entries have come to their end."""
+        until = time.monotonic() + PATIENCE_S
+        while len(self.committed) < wanted:
+            self._look()
+            assert time.monotonic() < until, f"only {len(self.committed)} of {wanted} rows"
+            time.sleep(0.5)
+        self.first = self.first or sum(each == self.times[0] for each in self.times)
+
+    def _look(self) -> None:
+        for path in (self._folder / "outcomes").glob("day=*/*.jsonl"):
+            if path in self._read:
+                continue
+            self._read[path] = 1
+            for line in path.read_bytes().splitlines():
+                row: dict[str, Any] = msgspec.json.decode(line)
+                ingested_at = dt.datetime.fromisoformat(row["ingested_at"]).timestamp()
+                if row["is_terminal"]:
+                    self.committed.setdefault(row["entry_id"], ingested_at)
+
+
+class Watch:
+    """CPU and memory of the cluster's processes, looked at every second."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = str(folder)
+        self._memory: list[int] = []
+        self._cpu: dict[int, tuple[float, bool]] = {}
+        self._ends = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more."""
+        self._ends.set()
+        self._thread.join()
+
+    def cpu_s(self) -> tuple[float, float]:
+        """Of all, and of the Java processes."""
+        return sum(cpu for cpu, _ in self._cpu.values()), sum(cpu for cpu, is_java in self._cpu.values() if is_java)
+
+    def peaks_mb(self) -> tuple[int, int]:
+        """In the first and in the second half."""
+        middle = len(self._memory) // 2
+        return max(self._memory[:middle]) // 1024, max(self._memory[middle:]) // 1024
+
+    def _run(self) -> None:
+        while not self._ends.wait(SAMPLED_S):
+            memory = 0
+            for process in Path("/proc").iterdir():
+                if process.name.isdigit() and self._is_ours(process):
+                    memory += self._look(process)
+            self._memory.append(memory)
+
+    def _is_ours(self, process: Path) -> bool:
+        """Java has the folder among its arguments, the workers, with their pools, in the environment."""
+        try:
+            told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
+        except OSError:
+            return False
+        return self._folder.encode() in told and process.name != str(os.getpid())
+
+    def _look(self, process: Path) -> int:
+        try:
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+            is_java = "java" in (process / "comm").read_text()
+            self._cpu[int(process.name)] = (int(fields[11]) + int(fields[12])) / CLOCK_TICKS, is_java
+            lines = (process / "smaps_rollup").read_text().splitlines()
+        except OSError:
+            return 0
+        return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+
+
+def at(ordered: list[float], share: float) -> float:
+    """The value below which this share lies."""
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+if __name__ == "__main__":
+    main()
