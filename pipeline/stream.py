@@ -38,12 +38,13 @@ MAX_PAGES = 200  # that a bundle fetches
 DEADLINE_S = 5.0  # that a bundle waits for them
 AGAIN_S = 1  # that entries wait for others to be published again with them
 
-# What a stream needs of Flink. Without the second nothing ever comes out; the last two keep what a dead job left.
+# What a stream needs of Flink. Without the second nothing ever comes out; the last two keep what a dead job left. Flags
+# stand bare: where a job server describes its options, Beam takes no "=true".
 OF_FLINK = (
     "--checkpointing_interval=10000",
-    "--finish_bundle_before_checkpointing=true",
-    "--externalized_checkpoints_enabled=true",
-    "--retain_externalized_checkpoints_on_cancellation=true",
+    "--finish_bundle_before_checkpointing",
+    "--externalized_checkpoints_enabled",
+    "--retain_externalized_checkpoints_on_cancellation",
 )
 OF_DATAFLOW = ("--enable_streaming_engine",)
 
