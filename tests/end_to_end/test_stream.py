@@ -112,6 +112,19 @@ def test_the_rows_of_a_direct_run_whatever_comes_twice_or_is_broken(
     assert all(entry.not_before and entry.not_before > utc_now() for entry in again)
 
 
+def test_a_job_with_fresh_state_loses_nothing_and_latest_shows_each_article_once(
+    newsroom: Newsroom, run: Run, tmp_path: Path
+) -> None:
+    run(tmp_path / "direct", newsroom.feeds)
+    messages = messages_of(polled(newsroom, tmp_path / "poller"))
+    folder = tmp_path / "stream"
+    run_stream(folder, at_once(messages[:12]))
+    run_stream(folder, at_once(messages))  # the subscription was sought back
+    latest = "SELECT article_id, content_hash, title, body FROM latest ORDER BY ALL"
+    assert found(folder, latest) == found(tmp_path / "direct", latest)
+    assert ended(folder) == ended(tmp_path / "direct")
+
+
 def test_on_prism_what_comes_late_early_or_twice_is_there_once(newsroom: Newsroom, run: Run, tmp_path: Path) -> None:
     if not PRISM.exists():
         pytest.skip("needs Beam's runner Prism: make prism")
