@@ -25,11 +25,11 @@ from pipeline.graph import StageParts, join
 from pipeline.sources.base import Found, Refused, Source, SourceError
 from schemas.enums import Reason
 from schemas.records import Capture, Entry, Outcome, Page
-from transforms.outcomes import COUNTED, Clock, CountOutcomes, utc_now
+from transforms.outcomes import Clock, utc_now
 from transforms.shared import Shared
 from transforms.text import urls
 from transforms.timing import NAMESPACE
-from transforms.write import WriteRows
+from transforms.write import COUNTED, CountOutcomes, WriteRows
 
 MAX_PAGES = 10_000  # that a bundle fetches
 DEADLINE_S = 3_600.0  # that a bundle waits for them: at one a second of a host, 3,600 of each

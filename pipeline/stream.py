@@ -28,11 +28,11 @@ from pipeline.messages import SCHEME, Subscription, read_message, subscription_o
 from pipeline.subscription import ReadMessages
 from schemas.records import DeadLetter, Entry, Message, Outcome
 from transforms.admit import WINDOW_S, AdmitEntries
-from transforms.outcomes import Clock, CountOutcomes, utc_now
+from transforms.outcomes import Clock, utc_now
 from transforms.settle import SettleEntries
 from transforms.shared import Shared
 from transforms.visits import is_decided
-from transforms.write import SHARDS, RowWriter, WriteRows
+from transforms.write import SHARDS, CountOutcomes, RowWriter, WriteRows
 
 MAX_PAGES = 200  # that a bundle fetches
 DEADLINE_S = 5.0  # that a bundle waits for them

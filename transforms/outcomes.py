@@ -9,18 +9,13 @@ import datetime as dt
 import traceback
 from collections.abc import Callable
 
-import apache_beam as beam
-from apache_beam.metrics import Metrics
-
 from schemas import codec, ids
 from schemas.enums import OutcomeKind, Reason, Stage
 from schemas.records import Capture, DeadLetter, Entry, Outcome, Page
-from transforms.timing import NAMESPACE
 
 Clock = Callable[[], dt.datetime]
 
 RAW_LIMIT_BYTES = 1_000_000  # of a dead letter's input; a longer one is cut, and its error says so
-COUNTED = "outcomes_"  # prefix of counters, before an outcome and its reason
 DETAIL_LIMIT = 500  # characters of an error's words in a row
 
 
@@ -127,11 +122,3 @@ def dead(
         feed_id=feed_id,
     )
     return outcome, letter
-
-
-class CountOutcomes(beam.DoFn):
-    """Counts outcomes as `outcomes_OUTCOME_REASON` ("none" without one), as `wirebeam_outcomes_total` is labelled."""
-
-    def process(self, outcome: Outcome) -> None:
-        """Count one."""
-        Metrics.counter(NAMESPACE, f"{COUNTED}{outcome.outcome}_{outcome.reason or 'none'}").inc()

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import apache_beam as beam
+from apache_beam.metrics import Metrics
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
@@ -28,10 +29,12 @@ from transforms import outcomes
 from transforms.coders import RecordCoder
 from transforms.outcomes import Clock, utc_now
 from transforms.shared import Shared
+from transforms.timing import NAMESPACE
 
 T = TypeVar("T")
 
 BATCH_ROWS = 5_000  # bounds memory, and makes few large commits
+COUNTED = "outcomes_"  # prefix of counters, before an outcome and its reason
 SHARDS = 4  # that write to a sink at once
 
 
@@ -131,6 +134,14 @@ class WriteRows(beam.PTransform):
             ).with_output_types(int)
         grouped = sharded | "GroupRows" >> beam.GroupByKey()
         return grouped | "WriteRows" >> beam.ParDo(_WriteRows(self.writer)).with_output_types(int)
+
+
+class CountOutcomes(beam.DoFn):
+    """Counts outcomes as `outcomes_OUTCOME_REASON` ("none" without one), as `wirebeam_outcomes_total` is labelled."""
+
+    def process(self, outcome: Outcome) -> None:
+        """Count one."""
+        Metrics.counter(NAMESPACE, f"{COUNTED}{outcome.outcome}_{outcome.reason or 'none'}").inc()
 
 
 def _sharded(record: Any, shards: int) -> tuple[str, EncodedRow]:
