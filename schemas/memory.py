@@ -63,6 +63,15 @@ class KnownAlias:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AliasVersion:
+    """The version cell of identify's keyed state: of the aliases under one site."""
+
+    newest_at: dt.datetime  # when the newest of them was observed
+    token: str = ""  # hash over all that was added: two states with one token hold the same
+    stored: int = 0  # in the bag, an alias that was told anew each time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """What admit remembers of one entry: how far it has come, and the entry itself while it is not due."""
 

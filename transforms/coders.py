@@ -68,6 +68,7 @@ RECORDS: tuple[type[Any], ...] = (
     records.PollState,
     records.FeedDue,
     memory.KnownAlias,
+    memory.AliasVersion,
     memory.Turn,
     memory.KnownCapture,
     memory.KnownCaptures,

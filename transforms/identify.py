@@ -27,22 +27,24 @@ from typing import Any, Protocol
 
 import apache_beam as beam
 from apache_beam.transforms.timeutil import TimeDomain
-from apache_beam.transforms.userstate import BagStateSpec, TimerSpec, on_timer
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
 
-from schemas import ids
+from schemas import codec, ids
 from schemas.enums import OutcomeKind, Precision, Reason, Stage
-from schemas.memory import KnownAlias
+from schemas.memory import AliasVersion, KnownAlias
 from schemas.records import Article, Capture, DeadLetter, Outcome
 from transforms import outcomes
 from transforms.coders import RecordCoder
 from transforms.copies.sketch import title_hashes
+from transforms.indexes import Indexes
 from transforms.outcomes import Clock
 from transforms.shared import Shared
 from transforms.text import urls
 from transforms.timing import StageTime
 
 SITE_LIMIT = 4_096  # aliases remembered of one site in keyed state, the newest: about a thousand articles
+INDEXED = 100_000  # aliases of all sites that a process holds beside their state, 50 MB
 TTL = dt.timedelta(days=60)  # after an article was last seen under the name; as of its captures in revise
 REFRESHED = dt.timedelta(days=1)  # an alias that says nothing new is stored again after so long, for its TTL
 SAME_MOMENT = dt.timedelta(minutes=1)  # some of a page's dates have no seconds
@@ -294,43 +296,48 @@ def _by_site(capture: Capture) -> tuple[str, Capture]:
     return urls.site(article.url) or article.feed_id or article.article_id, capture
 
 
+def _indexes() -> Indexes[dict[str, KnownAlias]]:
+    return Indexes(INDEXED)
+
+
 class _IdentifyCapture(beam.DoFn):
+    VERSION = ReadModifyWriteStateSpec("version", RecordCoder(AliasVersion))
     KNOWN = BagStateSpec("known", RecordCoder(KnownAlias))
     EXPIRY = TimerSpec("expiry", TimeDomain.WATERMARK)
 
     def __init__(self, memory: Shared[AliasMemory], clock: Clock) -> None:
         self._shared_memory = memory
+        self._shared_indexes = Shared(_indexes)
         self._clock = clock
 
     def setup(self) -> None:
         self._memory = self._shared_memory.get()
+        self._indexes = self._shared_indexes.get()
 
     def process(
         self,
         keyed: tuple[str, Capture],
-        known_state: Any = beam.DoFn.StateParam(KNOWN),  # noqa: B008  # Beam's way of declaring state
+        version: Any = beam.DoFn.StateParam(VERSION),  # noqa: B008  # Beam's way of declaring state
+        known_state: Any = beam.DoFn.StateParam(KNOWN),  # noqa: B008  # as above
         expiry: Any = beam.DoFn.TimerParam(EXPIRY),  # noqa: B008  # as above
     ) -> Iterator[Any]:
-        _, capture = keyed
+        site, capture = keyed
         try:
             with _TIME.measured():
-                stored = list(known_state.read())
-                of_site = {alias.key: alias for alias in stored}
+                of_site = SiteAliases(site, version, known_state, self._indexes)
                 names = names_of(capture)
                 keys = [name.key for name in names]
-                known = [*self._memory.known(keys), *(of_site[key] for key in keys if key in of_site)]
-                found = identify(capture, known)
+                found = identify(capture, [*self._memory.known(keys), *of_site.under(keys)])
                 addresses = [name.key for name in names if name.kind <= NameKind.ASKED]
                 is_suppressed = self._memory.is_suppressed([*addresses, found.capture.article.article_id])
+                of_site.add(found.aliases)
         except Exception as error:  # noqa: BLE001  # a bug costs this capture only
             outcome, letter = outcomes.bug(capture, Stage.IDENTIFY, error, self._clock())
             yield beam.pvalue.TaggedOutput("outcomes", outcome)
             yield beam.pvalue.TaggedOutput("dead_letters", letter)
             return
         if found.aliases:
-            of_site |= {alias.key: alias for alias in found.aliases}
-            _keep(of_site.values(), found.aliases, len(stored), known_state)
-            expiry.set(Timestamp(micros=ids.micros(max(alias.observed_at for alias in of_site.values()) + TTL)))
+            expiry.set(Timestamp(micros=ids.micros(of_site.newest_at + TTL)))
         for alias in found.aliases:  # of what was purged too: so it is known by its later names
             yield beam.pvalue.TaggedOutput("aliases", alias)
         if is_suppressed:
@@ -341,20 +348,66 @@ class _IdentifyCapture(beam.DoFn):
             yield found.capture
 
     @on_timer(EXPIRY)  # type: ignore[untyped-decorator]  # Beam is untyped
-    def expire(self, known_state: Any = beam.DoFn.StateParam(KNOWN)) -> None:  # noqa: B008  # as above
+    def expire(
+        self,
+        version: Any = beam.DoFn.StateParam(VERSION),  # noqa: B008  # as above
+        known_state: Any = beam.DoFn.StateParam(KNOWN),  # noqa: B008  # as above
+    ) -> None:
         """Forget the site. Locally this happens at the end of every cycle, hence it does nothing else."""
+        version.clear()
         known_state.clear()
 
 
-def _keep(of_site: Iterable[KnownAlias], added: Sequence[KnownAlias], stored: int, known_state: Any) -> None:
-    """Add to a site's bag; one that has come to twice its limit is made anew with the newest."""
-    if stored + len(added) <= 2 * SITE_LIMIT:
-        for alias in added:
-            known_state.add(alias)
-        return
-    known_state.clear()
-    for alias in sorted(of_site, key=_observed_at)[-SITE_LIMIT:]:
-        known_state.add(alias)
+class SiteAliases:
+    """One site's keyed state: its newest aliases in a bag, which is read as `transforms.indexes` says.
+
+    Args:
+        site: the key, for `indexes`.
+        version: the version cell, of `AliasVersion`.
+        bag: of `KnownAlias`; of two with one key the later counts.
+        indexes: those of this process.
+    """
+
+    def __init__(self, site: str, version: Any, bag: Any, indexes: Indexes[dict[str, KnownAlias]]) -> None:
+        self._site = site
+        self._cell = version
+        self._bag = bag
+        self._indexes = indexes
+        self._version: AliasVersion = version.read() or AliasVersion(newest_at=ids.EPOCH)
+        held = indexes.take(site, self._version.token)
+        self._aliases = held if held is not None else self._read()
+
+    @property
+    def newest_at(self) -> dt.datetime:
+        """When the newest was observed."""
+        return self._version.newest_at
+
+    def under(self, keys: Sequence[str]) -> list[KnownAlias]:
+        """What is known under these keys."""
+        return [self._aliases[key] for key in keys if key in self._aliases]
+
+    def add(self, aliases: Sequence[KnownAlias]) -> None:
+        """Remember what `identify` told; a bag that has come to twice its limit is made anew with the newest."""
+        if aliases:
+            self._aliases |= {alias.key: alias for alias in aliases}
+            stored = self._version.stored + len(aliases)
+            if stored > 2 * SITE_LIMIT:
+                self._bag.clear()
+                aliases = sorted(self._aliases.values(), key=_observed_at)[-SITE_LIMIT:]
+                self._aliases = {alias.key: alias for alias in aliases}
+                stored = len(aliases)
+            for alias in aliases:
+                self._bag.add(alias)
+            self._version = AliasVersion(
+                newest_at=max(self.newest_at, *map(_observed_at, aliases)),
+                token=ids.hash_id(self._version.token, *map(codec.encode, aliases)),
+                stored=stored,
+            )
+            self._cell.write(self._version)
+        self._indexes.put(self._site, self._version.token, self._aliases)
+
+    def _read(self) -> dict[str, KnownAlias]:
+        return {alias.key: alias for alias in self._bag.read()} if self._version.token else {}
 
 
 def _observed_at(alias: KnownAlias) -> dt.datetime:

@@ -40,9 +40,10 @@ from schemas.records import Article, Capture, DeadLetter, Link, Outcome
 from transforms import outcomes
 from transforms.coders import RecordCoder
 from transforms.copies.index import CopyIndex, CopyMemory, Layered
-from transforms.copies.keyed import Indexes, KeyedCopies
+from transforms.copies.keyed import KeyedCopies
 from transforms.copies.likeness import Likeness, evidence, is_copy, likeness
 from transforms.copies.sketch import fingerprint
+from transforms.indexes import Indexes
 from transforms.outcomes import Clock
 from transforms.shared import Shared
 from transforms.text import urls
@@ -263,6 +264,10 @@ def _empty_index() -> Shared[CopyMemory]:
     return Shared(CopyIndex)
 
 
+def _indexes() -> Indexes[CopyIndex]:
+    return Indexes()
+
+
 @dataclass
 class LinkCopies(beam.PTransform):
     """Find copies among captures, and between them and what is known.
@@ -302,7 +307,7 @@ class _LinkCopy(beam.DoFn):
 
     def __init__(self, memory: Shared[CopyMemory], clock: Clock) -> None:
         self._shared_memory = memory
-        self._shared_indexes = Shared(Indexes)
+        self._shared_indexes = Shared(_indexes)
         self._clock = clock
 
     def setup(self) -> None:

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import apache_beam as beam
 import pytest
@@ -16,7 +17,17 @@ from schemas.enums import Origin, Precision
 from schemas.memory import KnownAlias
 from schemas.records import Article, Capture, DeadLetter, Outcome
 from transforms import identify as identify_module
-from transforms.identify import REFRESHED, IdentifyCaptures, NoAliases, address_key, identify, key_in_feed, names_of
+from transforms.identify import (
+    REFRESHED,
+    IdentifyCaptures,
+    NoAliases,
+    SiteAliases,
+    address_key,
+    identify,
+    key_in_feed,
+    names_of,
+)
+from transforms.indexes import Indexes
 from transforms.shared import Shared
 from transforms.text import canonical, urls
 
@@ -340,3 +351,83 @@ def test_a_sites_names_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         expected = [address_key(f"{SITE}/slug-{number}") for number in range(8)]
         expected += [address_key(f"{SITE}/new-slug")] * 2
         assert_that(found.captures | beam.Map(_article_id), equal_to(expected))
+
+
+class Site:
+    """A site's keyed state: a value cell and a bag of Beam."""
+
+    def __init__(self) -> None:
+        self.version: Any = None
+        self.bag: list[KnownAlias] = []
+        self.reads = 0
+
+    def read(self) -> Any:
+        return self.version
+
+    def write(self, version: Any) -> None:
+        self.version = version
+
+    def opened(self, indexes: Indexes[dict[str, KnownAlias]]) -> SiteAliases:
+        return SiteAliases("site", self, _Bag(self), indexes)
+
+
+class _Bag:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def read(self) -> list[KnownAlias]:
+        self._site.reads += 1
+        return list(self._site.bag)
+
+    def add(self, alias: KnownAlias) -> None:
+        self._site.bag.append(alias)
+
+    def clear(self) -> None:
+        self._site.bag.clear()
+
+
+def alias(key: str, minute: int = 0) -> KnownAlias:
+    return KnownAlias(key=key, article_id=f"{key}{minute}", observed_at=NOON + dt.timedelta(minutes=minute))
+
+
+def test_a_process_that_keeps_a_site_never_reads_its_bag() -> None:
+    site, indexes = Site(), Indexes[dict[str, KnownAlias]]()
+    for minute, key in enumerate("aba"):
+        site.opened(indexes).add([alias(key, minute)])
+    known = site.opened(indexes)
+    assert known.under(["a", "b", "c"]) == [alias("a", 2), alias("b", 1)]
+    assert known.newest_at == NOON + dt.timedelta(minutes=2)
+    assert site.reads == 0
+
+
+def test_another_process_reads_the_bag_once() -> None:
+    site, indexes = Site(), Indexes[dict[str, KnownAlias]]()
+    for minute, key in enumerate("aba"):
+        site.opened(Indexes()).add([alias(key, minute)])
+    site.reads = 0
+    for _ in range(2):
+        known = site.opened(indexes)
+        assert known.under(["b", "a"]) == [alias("b", 1), alias("a", 2)]
+        known.add([])
+    assert site.reads == 1
+
+
+def test_what_is_ahead_of_a_checkpoint_is_not_used() -> None:
+    site, indexes = Site(), Indexes[dict[str, KnownAlias]]()
+    site.opened(indexes).add([alias("a")])
+    checkpoint = site.version, list(site.bag)
+    site.opened(indexes).add([alias("b")])
+    site.version, site.bag = checkpoint
+    assert site.opened(indexes).under(["a", "b"]) == [alias("a")]
+    site.opened(indexes).add([alias("c")])
+    assert site.opened(Indexes()).under(["a", "b", "c"]) == [alias("a"), alias("c")]
+
+
+def test_a_full_site_keeps_the_newest_in_its_bag_and_at_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(identify_module, "SITE_LIMIT", 2)
+    site, indexes = Site(), Indexes[dict[str, KnownAlias]]()
+    for minute, key in enumerate("abcde"):
+        site.opened(indexes).add([alias(key, minute)])
+    assert [known.key for known in site.bag] == ["d", "e"]
+    for held in (indexes, Indexes[dict[str, KnownAlias]]()):
+        assert [known.key for known in site.opened(held).under(list("abcde"))] == ["d", "e"]

@@ -93,6 +93,10 @@ class CopyIndex:
         self._lineages: dict[str, Lineage] = {}
         self._members: dict[str, set[str]] = {}
 
+    def __len__(self) -> int:
+        """How many sketches it holds."""
+        return len(self._sketches)
+
     def add(self, sketch: Sketch) -> None:
         """Take a sketch in; one that is known already changes nothing."""
         if any(known.capture_id == sketch.capture_id for known in self.sketches(sketch.article_id)):

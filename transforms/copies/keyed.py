@@ -7,33 +7,17 @@ from typing import Any
 from schemas import codec, ids
 from schemas.memory import CopyNote, CopyVersion, Lineage, Sketch
 from transforms.copies.index import CopyIndex
+from transforms.indexes import Indexes
 
 WEEK = dt.timedelta(days=7)
 BUCKETS = 4  # weeks held: link's window of two, the week under way, and one for what comes late
 
 
-class Indexes:
-    """The indexes that this process has built of keyed states, each with the version of the state it stands for."""
-
-    def __init__(self) -> None:
-        self._indexes: dict[str, tuple[str, CopyIndex | None]] = {}
-
-    def take(self, key: str, token: str) -> CopyIndex | None:
-        """The index of this version, for the taker alone; None if there is none, or it stands for another version."""
-        held_token, index = self._indexes.pop(key, ("", None))
-        return index if held_token == token else None
-
-    def put(self, key: str, token: str, index: CopyIndex) -> None:
-        """Keep an index until it is asked for."""
-        self._indexes[key] = token, index
-
-
 class KeyedCopies:
     """One key's state.
 
-    To add is to write a note blindly and the version cell, so a capture costs the same whatever the state holds. The
-    bags are read only when the index at hand stands for another version: at first, and after the key has moved here or
-    the runner has gone back to a checkpoint. A week's notes are dropped when a later week needs their bag.
+    To add is to write a note blindly and the version cell, so a capture costs the same whatever the state holds; when
+    the bags are read says `transforms.indexes`. A week's notes are dropped when a later week needs their bag.
 
     Args:
         key: the key, for `indexes`.
@@ -42,7 +26,7 @@ class KeyedCopies:
         indexes: those of this process.
     """
 
-    def __init__(self, key: str, version: Any, buckets: Sequence[Any], indexes: Indexes) -> None:
+    def __init__(self, key: str, version: Any, buckets: Sequence[Any], indexes: Indexes[CopyIndex]) -> None:
         self._key = key
         self._cell = version
         self._buckets = buckets

@@ -5,7 +5,9 @@ from typing import Any
 
 from schemas import ids
 from schemas.memory import CopyNote, Lineage, Sketch
-from transforms.copies.keyed import BUCKETS, WEEK, Indexes, KeyedCopies
+from transforms.copies.index import CopyIndex
+from transforms.copies.keyed import BUCKETS, WEEK, KeyedCopies
+from transforms.indexes import Indexes
 
 START = ids.EPOCH + WEEK * 2_900
 
@@ -44,7 +46,7 @@ class State:
     def __init__(self) -> None:
         self.cell, self.bags = Cell(), [Bag() for _ in range(BUCKETS)]
 
-    def open(self, indexes: Indexes) -> KeyedCopies:
+    def open(self, indexes: Indexes[CopyIndex]) -> KeyedCopies:
         return KeyedCopies("en", self.cell, self.bags, indexes)
 
     @property
@@ -63,7 +65,7 @@ def names(copies: KeyedCopies) -> list[str]:
 
 
 def test_a_process_that_keeps_the_key_reads_the_bags_once() -> None:
-    state, indexes = State(), Indexes()
+    state, indexes = State(), Indexes[CopyIndex]()
     for day, name in enumerate("abcd"):
         state.open(indexes).add(*note(name, START + dt.timedelta(days=day)))
     assert names(state.open(indexes)) == ["a", "b", "c", "d"]
@@ -79,7 +81,7 @@ def test_another_process_builds_the_index_from_the_bags() -> None:
 
 
 def test_an_index_ahead_of_a_checkpoint_is_not_used() -> None:
-    state, indexes = State(), Indexes()
+    state, indexes = State(), Indexes[CopyIndex]()
     state.open(indexes).add(*note("a", START))
     checkpoint = state.cell.value
     state.open(indexes).add(*note("b", START))
@@ -89,14 +91,14 @@ def test_an_index_ahead_of_a_checkpoint_is_not_used() -> None:
 
 
 def test_a_capture_that_failed_in_between_leaves_no_half_index() -> None:
-    state, indexes = State(), Indexes()
+    state, indexes = State(), Indexes[CopyIndex]()
     state.open(indexes).add(*note("a", START))
     state.open(indexes).index.add(note("b", START)[0])  # and never added to the state
     assert names(state.open(indexes)) == ["a"]
 
 
 def test_weeks_are_dropped_when_their_bag_is_needed() -> None:
-    state, indexes = State(), Indexes()
+    state, indexes = State(), Indexes[CopyIndex]()
     state.open(indexes).add(*note("a", START))
     state.open(indexes).add(*note("b", START + WEEK))
     state.open(indexes).add(*note("c", START + WEEK * BUCKETS))
@@ -105,7 +107,7 @@ def test_weeks_are_dropped_when_their_bag_is_needed() -> None:
 
 
 def test_what_is_older_than_all_that_is_held_is_not_remembered() -> None:
-    state, indexes = State(), Indexes()
+    state, indexes = State(), Indexes[CopyIndex]()
     state.open(indexes).add(*note("a", START))
     state.open(indexes).add(*note("b", START - WEEK * BUCKETS))
     assert names(state.open(indexes)) == ["a"]
@@ -113,7 +115,7 @@ def test_what_is_older_than_all_that_is_held_is_not_remembered() -> None:
 
 def test_a_lineage_is_held_as_long_as_its_article_s_newest_text() -> None:
     """A capture that comes late may change the lineage of a newer article: it does not lie in the late one's week."""
-    state, indexes = State(), Indexes()
+    state, indexes = State(), Indexes[CopyIndex]()
     state.open(indexes).add(*note("b", START + WEEK))
     late, changed = note("a", START), note("b", START + WEEK)[1]
     state.open(indexes).add(late[0], [*late[1], *changed])
@@ -126,7 +128,7 @@ def test_a_lineage_is_held_as_long_as_its_article_s_newest_text() -> None:
 
 
 def test_state_expires_after_its_newest_week() -> None:
-    state, indexes = State(), Indexes()
+    state, indexes = State(), Indexes[CopyIndex]()
     state.open(indexes).add(*note("a", START))
     state.open(indexes).add(*note("b", START - WEEK))
     assert state.open(indexes).expires_at == START + WEEK * (BUCKETS + 1)
