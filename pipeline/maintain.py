@@ -25,13 +25,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
-from pipeline import copy_store, raw_folders
+from pipeline import raw_folders
 from pipeline.data_directory import DataDirectoryError, RunnerLock, warehouse_of
 from pipeline.raw_archive import forget_days
 from pipeline.sinks.compact import CompactError, TableReport, is_warehouse, maintain_warehouse
 from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME, StateError
 from schemas import ids
 from transforms import identify, link, revise
+from transforms.copies import copy_store
 from transforms.outcomes import Clock, utc_now
 
 ARTICLE_TTL = revise.TTL  # of an article's captures and its lineage, after the newest capture; as on a cluster

@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipeline import alias_store, copy_store
+from pipeline import alias_store
 from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME
 from schemas import codec
 from schemas.memory import KnownAlias, KnownCapture, Lineage, Sketch
+from transforms.copies import copy_store
 from transforms.revise import KNOWN_LIMIT
 
 T = TypeVar("T")

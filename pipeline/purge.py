@@ -24,7 +24,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pipeline import alias_store, copy_store, raw_folders
+from pipeline import alias_store, raw_folders
 from pipeline.data_directory import RunnerLock, warehouse_of
 from pipeline.ledger import Ledger
 from pipeline.named import find_named
@@ -40,6 +40,7 @@ from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME, State, StateError
 from schemas import codec
 from schemas.records import Article, Entry, Outcome
 from schemas.tables import ROWS
+from transforms.copies import copy_store
 from transforms.identify import address_key
 from transforms.text import urls
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from pipeline import alias_store, backfill_store, copy_store, embargo, raw_folders
+from pipeline import alias_store, backfill_store, embargo, raw_folders
 from pipeline.backfill_store import Reached, Step
 from pipeline.held import Held, forget_held, take_held
 from pipeline.sources.base import raw_key_of
@@ -25,6 +25,7 @@ from schemas.enums import Origin, OutcomeKind, Source
 from schemas.memory import KnownAlias, KnownCapture, Lineage, Sketch
 from schemas.records import Article, DeadLetter, Entry, Feed, FeedDue, Outcome, Poll, PollState, Revision, Validators
 from schemas.tables import ROWS, TABLE_OF, TABLES, time_of
+from transforms.copies import copy_store
 from transforms.visits import SINGLE_RUN, Policy, settle
 from transforms.write import Gathered
 

@@ -40,7 +40,7 @@ from schemas.records import Article, Capture, DeadLetter, Link, Outcome
 from transforms import outcomes
 from transforms.coders import RecordCoder
 from transforms.copies.index import CopyIndex, CopyMemory, Layered
-from transforms.copies.keyed import KeyedCopies
+from transforms.copies.keyed import Index, KeyedCopies
 from transforms.copies.likeness import Likeness, evidence, is_copy, likeness
 from transforms.copies.sketch import fingerprint
 from transforms.indexes import Indexes
@@ -264,7 +264,7 @@ def _empty_index() -> Shared[CopyMemory]:
     return Shared(CopyIndex)
 
 
-def _indexes() -> Indexes[CopyIndex]:
+def _indexes() -> Indexes[Index]:
     return Indexes()
 
 

@@ -1,8 +1,11 @@
-"""What link remembers, as tables of state.db: `State.commit` writes them, `StateMemory` reads, maintenance forgets.
+"""What link remembers, as tables of SQLite.
 
-State must hold weeks of texts, so a row is as small as it can be (benchmarks/copies.py): columns instead of msgpack
-with its field names, ids as 16 bytes, no row for an article that stands alone (`transforms.copies.index.alone`), and
-one number per posting for language and shingle.
+In a data directory they are part of state.db: `State.commit` writes them, `StateMemory` reads, maintenance forgets. On
+a cluster they are the index of a process (`StoredIndex`), in a file that nobody else sees.
+
+They must hold weeks of texts, so a row is as small as it can be (benchmarks/copies.py): columns instead of msgpack with
+its field names, ids as 16 bytes, no row for an article that stands alone (`transforms.copies.index.alone`), and one
+number per posting for language and shingle.
 """
 
 import datetime as dt
@@ -15,7 +18,7 @@ from typing import Any
 from schemas import ids
 from schemas.enums import LinkKind
 from schemas.memory import Lineage, Sketch
-from transforms.copies.index import POSTINGS, alone, asked, best, posted
+from transforms.copies.index import POSTINGS, CopyIndex, alone, asked, best, posted
 
 # Times are microseconds since 1970, `stored_on` is the day of the newest write in days since 1970. A sketch's number
 # counts up as sketches arrive.
@@ -163,6 +166,51 @@ def members_of(database: sqlite3.Connection, cluster_id: str) -> list[Lineage]:
     """See `transforms.copies.index.CopyMemory`."""
     query = "SELECT * FROM lineages WHERE cluster_id = ? ORDER BY article_id"
     return [_lineage(row) for row in database.execute(query, (_stored(cluster_id),))]
+
+
+class StoredIndex:
+    """What a `CopyIndex` holds, on disk: a text takes 1 KB there and no memory, against 3 KB of memory.
+
+    The file is SQLite's own temporary one: it is gone with this object.
+
+    Args:
+        index: what it begins with.
+    """
+
+    def __init__(self, index: CopyIndex) -> None:
+        # One thread after the other has it, and what a process that dies leaves unwritten is of no use to anyone.
+        self._db = sqlite3.connect("", isolation_level=None, check_same_thread=False)
+        self._db.execute("PRAGMA journal_mode = OFF")
+        self._db.executescript(SCHEMA)
+        remember(self._db, index.all_sketches(), index.all_lineages(), ids.EPOCH)
+
+    def __len__(self) -> int:
+        """None: it holds no sketch in memory."""
+        return 0
+
+    def add(self, sketch: Sketch) -> None:
+        """As of `CopyIndex`."""
+        remember(self._db, [sketch], [], ids.EPOCH)
+
+    def judge(self, lineage: Lineage) -> None:
+        """As of `CopyIndex`."""
+        remember(self._db, [], [lineage], ids.EPOCH)
+
+    def candidates(self, language: str, sketch: Sketch) -> Sequence[Sketch]:
+        """See `CopyMemory`."""
+        return candidates(self._db, language, sketch)
+
+    def sketches(self, article_id: str) -> Sequence[Sketch]:
+        """See `CopyMemory`."""
+        return sketches_of(self._db, article_id)
+
+    def lineages(self, article_ids: Iterable[str]) -> Sequence[Lineage]:
+        """See `CopyMemory`."""
+        return lineages_of(self._db, article_ids)
+
+    def members(self, cluster_id: str) -> Sequence[Lineage]:
+        """See `CopyMemory`."""
+        return members_of(self._db, cluster_id)
 
 
 def _select(database: sqlite3.Connection, query: str, values: Sequence[object]) -> list[Any]:

@@ -10,7 +10,7 @@ holds only an eighth of them.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from typing import Protocol
 
@@ -97,6 +97,14 @@ class CopyIndex:
         """How many sketches it holds."""
         return len(self._sketches)
 
+    def all_sketches(self) -> Sequence[Sketch]:
+        """All sketches, in the order in which they came."""
+        return self._sketches
+
+    def all_lineages(self) -> Collection[Lineage]:
+        """The newest lineage of each article."""
+        return self._lineages.values()
+
     def add(self, sketch: Sketch) -> None:
         """Take a sketch in; one that is known already changes nothing."""
         if any(known.capture_id == sketch.capture_id for known in self.sketches(sketch.article_id)):
@@ -148,7 +156,7 @@ class CopyIndex:
 class Layered:
     """A small index in front of a memory: what the index has judged counts, the rest is the memory's."""
 
-    def __init__(self, front: CopyIndex, back: CopyMemory) -> None:
+    def __init__(self, front: CopyMemory, back: CopyMemory) -> None:
         self._front = front
         self._back = back
 

@@ -1,4 +1,7 @@
-"""The copies' memory in Beam's keyed state: notes in bags by week, and the index that this process built of them."""
+"""The copies' memory in Beam's keyed state: notes in bags by week, and the index that this process built of them.
+
+A language may have a million texts within link's window, so an index of many is on disk.
+"""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
@@ -6,11 +9,15 @@ from typing import Any
 
 from schemas import codec, ids
 from schemas.memory import CopyNote, CopyVersion, Lineage, Sketch
+from transforms.copies.copy_store import StoredIndex
 from transforms.copies.index import CopyIndex
 from transforms.indexes import Indexes
 
 WEEK = dt.timedelta(days=7)
+IN_MEMORY = 1_000  # sketches that an index in memory has at most: 3 MB
 BUCKETS = 4  # weeks held: link's window of two, the week under way, and one for what comes late
+
+Index = CopyIndex | StoredIndex
 
 
 class KeyedCopies:
@@ -26,14 +33,14 @@ class KeyedCopies:
         indexes: those of this process.
     """
 
-    def __init__(self, key: str, version: Any, buckets: Sequence[Any], indexes: Indexes[CopyIndex]) -> None:
+    def __init__(self, key: str, version: Any, buckets: Sequence[Any], indexes: Indexes[Index]) -> None:
         self._key = key
         self._cell = version
         self._buckets = buckets
         self._indexes = indexes
         self._version: CopyVersion = version.read() or CopyVersion(weeks=(-1,) * BUCKETS)
         held = indexes.take(key, self._version.token)
-        self.index = held if held is not None else self._built()
+        self.index: Index = held if held is not None else self._built()
 
     @property
     def expires_at(self) -> dt.datetime:
@@ -63,24 +70,25 @@ class KeyedCopies:
             self._version = CopyVersion(token=self._version.token, weeks=_with(self._version.weeks, slot, -1))
             self.index = self._built()
         self._buckets[slot].add(note)
-        _note(self.index, note)
+        self.index = _with_note(self.index, note)
         token = ids.hash_id(self._version.token, codec.encode(note))
         self._version = CopyVersion(token=token, weeks=_with(self._version.weeks, slot, week))
 
-    def _built(self) -> CopyIndex:
-        index = CopyIndex()
+    def _built(self) -> Index:
+        index: Index = CopyIndex()
         for week, bucket in sorted(zip(self._version.weeks, self._buckets, strict=True), key=_week_of):
             if week >= 0:
                 for note in bucket.read():
-                    _note(index, note)
+                    index = _with_note(index, note)
         return index
 
 
-def _note(index: CopyIndex, note: CopyNote) -> None:
+def _with_note(index: Index, note: CopyNote) -> Index:
     if note.sketch is not None:
         index.add(note.sketch)
     if note.lineage is not None:
         index.judge(note.lineage)
+    return StoredIndex(index) if isinstance(index, CopyIndex) and len(index) > IN_MEMORY else index
 
 
 def _with(weeks: tuple[int, ...], slot: int, week: int) -> tuple[int, ...]:

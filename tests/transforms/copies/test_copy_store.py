@@ -11,13 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import copy_store
 from pipeline.memory import StateMemory
 from pipeline.state import FILE_NAME, State
 from schemas import ids
 from schemas.memory import Lineage, Sketch
 from schemas.records import Article, Link
+from transforms.copies import copy_store
+from transforms.copies.copy_store import StoredIndex
 from transforms.copies.index import POSTINGS, CopyIndex, Layered
+from transforms.copies.keyed import Index
 from transforms.link import link, sketch_of
 from transforms.write import Gathered
 
@@ -111,6 +113,26 @@ def test_neither_the_order_of_arrival_nor_restarts_matter(
     shuffled = rng.sample(texts, len(texts))
     first = ends_of(tmp_path_factory.mktemp("first"), texts)
     assert ends_of(tmp_path_factory.mktemp("second"), shuffled) == first
+
+
+@settings(max_examples=40, deadline=None)
+@given(TEXTS, st.integers(0, 8))
+def test_an_index_on_disk_says_what_one_in_memory_says(
+    texts: list[tuple[int, list[int], int, bool]], moved_after: int
+) -> None:
+    whole, begun = CopyIndex(), CopyIndex()
+    moved: Index = begun
+    for place, (number, blocks, hour, _) in enumerate(texts):
+        if place == moved_after:
+            moved = StoredIndex(begun)
+        one = sketch(f"n{number}", "\n\n".join(BLOCKS[each] for each in blocks), hour)
+        linked = link(one, whole)
+        assert link(one, moved) == linked
+        for each in (whole, moved):
+            if linked.sketch:
+                each.add(linked.sketch)
+            for lineage in linked.lineages:
+                each.judge(lineage)
 
 
 def test_records_come_back_as_they_were(tmp_path: Path) -> None:

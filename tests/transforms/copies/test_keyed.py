@@ -3,13 +3,21 @@
 import datetime as dt
 from typing import Any
 
+import pytest
+
 from schemas import ids
 from schemas.memory import CopyNote, Lineage, Sketch
-from transforms.copies.index import CopyIndex
-from transforms.copies.keyed import BUCKETS, WEEK, KeyedCopies
+from transforms.copies import keyed
+from transforms.copies.keyed import BUCKETS, WEEK, Index, KeyedCopies
 from transforms.indexes import Indexes
 
 START = ids.EPOCH + WEEK * 2_900
+
+
+@pytest.fixture(autouse=True, params=[keyed.IN_MEMORY, 0], ids=["in memory", "on disk"])
+def where(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test with an index of either kind."""
+    monkeypatch.setattr(keyed, "IN_MEMORY", request.param)
 
 
 class Cell:
@@ -46,7 +54,7 @@ class State:
     def __init__(self) -> None:
         self.cell, self.bags = Cell(), [Bag() for _ in range(BUCKETS)]
 
-    def open(self, indexes: Indexes[CopyIndex]) -> KeyedCopies:
+    def open(self, indexes: Indexes[Index]) -> KeyedCopies:
         return KeyedCopies("en", self.cell, self.bags, indexes)
 
     @property
@@ -65,7 +73,7 @@ def names(copies: KeyedCopies) -> list[str]:
 
 
 def test_a_process_that_keeps_the_key_reads_the_bags_once() -> None:
-    state, indexes = State(), Indexes[CopyIndex]()
+    state, indexes = State(), Indexes[Index]()
     for day, name in enumerate("abcd"):
         state.open(indexes).add(*note(name, START + dt.timedelta(days=day)))
     assert names(state.open(indexes)) == ["a", "b", "c", "d"]
@@ -81,7 +89,7 @@ def test_another_process_builds_the_index_from_the_bags() -> None:
 
 
 def test_an_index_ahead_of_a_checkpoint_is_not_used() -> None:
-    state, indexes = State(), Indexes[CopyIndex]()
+    state, indexes = State(), Indexes[Index]()
     state.open(indexes).add(*note("a", START))
     checkpoint = state.cell.value
     state.open(indexes).add(*note("b", START))
@@ -91,14 +99,14 @@ def test_an_index_ahead_of_a_checkpoint_is_not_used() -> None:
 
 
 def test_a_capture_that_failed_in_between_leaves_no_half_index() -> None:
-    state, indexes = State(), Indexes[CopyIndex]()
+    state, indexes = State(), Indexes[Index]()
     state.open(indexes).add(*note("a", START))
     state.open(indexes).index.add(note("b", START)[0])  # and never added to the state
     assert names(state.open(indexes)) == ["a"]
 
 
 def test_weeks_are_dropped_when_their_bag_is_needed() -> None:
-    state, indexes = State(), Indexes[CopyIndex]()
+    state, indexes = State(), Indexes[Index]()
     state.open(indexes).add(*note("a", START))
     state.open(indexes).add(*note("b", START + WEEK))
     state.open(indexes).add(*note("c", START + WEEK * BUCKETS))
@@ -107,7 +115,7 @@ def test_weeks_are_dropped_when_their_bag_is_needed() -> None:
 
 
 def test_what_is_older_than_all_that_is_held_is_not_remembered() -> None:
-    state, indexes = State(), Indexes[CopyIndex]()
+    state, indexes = State(), Indexes[Index]()
     state.open(indexes).add(*note("a", START))
     state.open(indexes).add(*note("b", START - WEEK * BUCKETS))
     assert names(state.open(indexes)) == ["a"]
@@ -115,7 +123,7 @@ def test_what_is_older_than_all_that_is_held_is_not_remembered() -> None:
 
 def test_a_lineage_is_held_as_long_as_its_article_s_newest_text() -> None:
     """A capture that comes late may change the lineage of a newer article: it does not lie in the late one's week."""
-    state, indexes = State(), Indexes[CopyIndex]()
+    state, indexes = State(), Indexes[Index]()
     state.open(indexes).add(*note("b", START + WEEK))
     late, changed = note("a", START), note("b", START + WEEK)[1]
     state.open(indexes).add(late[0], [*late[1], *changed])
@@ -128,7 +136,7 @@ def test_a_lineage_is_held_as_long_as_its_article_s_newest_text() -> None:
 
 
 def test_state_expires_after_its_newest_week() -> None:
-    state, indexes = State(), Indexes[CopyIndex]()
+    state, indexes = State(), Indexes[Index]()
     state.open(indexes).add(*note("a", START))
     state.open(indexes).add(*note("b", START - WEEK))
     assert state.open(indexes).expires_at == START + WEEK * (BUCKETS + 1)
