@@ -4,20 +4,23 @@
 
 Needs `make flink` and Google's Pub/Sub emulator. The entries are synthetic, of 500 feeds, each with its own text of 300
 words and no address, so nothing is downloaded: the text is the feed's own. For each parallelism a new job takes all of
-them, published beforehand; printed are, from the first rows to the last, entries per second, CPU seconds per 1,000 and
-what of it the two Java processes took; then the size of the last checkpoint per article, and the peak of memory (PSS of
-job manager, task manager and workers) in the first and in the second half. At last `--rate` entries a second are
-published for a minute: the time from the publication of each to the commit of its row.
+them, published beforehand, with the options that `wirebeam stream` sets; printed are, from the first rows to the last,
+entries per second, CPU seconds per 1,000 and what of it the two Java processes took; then the size of the last
+checkpoint per article, and the peak of memory (PSS of job manager, task manager and workers) in each fifth of the time.
+At last `--rate` entries a second are published for a minute: the time from the publication of each to the commit of its
+row.
 """
 
 import argparse
 import datetime as dt
+import itertools
 import os
 import random
 import sys
 import tempfile
 import threading
 import time
+import uuid
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -32,10 +35,10 @@ from pipeline import stream
 from pipeline.cluster import Cluster, opened, parts_of
 from pipeline.engine import Settings
 from schemas import ids
-from schemas.enums import Origin
+from schemas.enums import Origin, Stage
 from schemas.records import Entry
 from tests.flink.cluster import FlinkCluster, jar_of, worker_options
-from tests.pipeline.sinks.pubsub_server import topic_of
+from tests.pipeline.sinks.pubsub_server import PROJECT, pubsub
 from transforms.outcomes import utc_now
 from transforms.visits import Policy
 from transforms.web.messages import HttpConfig
@@ -43,7 +46,10 @@ from transforms.web.messages import HttpConfig
 WORDS = 300
 VOCABULARY = 20_000
 FEEDS = 500
+LEASE_S = 60  # of a message, as `wirebeam pubsub setup` makes subscriptions
 SAMPLED_S = 1.0
+OWN = (Stage.EXTRACT, Stage.IDENTIFY, Stage.REVISE, Stage.LINK, Stage.TAG)
+PARTS = 5  # of the time: memory is flat if its peak is the same in the last as in those before
 LATENCY_S = 60
 PATIENCE_S = 3_600
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
@@ -64,10 +70,10 @@ def main() -> None:
 
 def measure(folder: Path, entries: int, parallelism: int, rate: int) -> None:
     """One job."""
-    topic = topic_of(folder).name
+    topic, subscription = new_subscription()
     publish(topic, (entry(number) for number in range(entries)))
     with FlinkCluster(folder / "flink") as cluster:
-        job = cluster.run(jar(folder, cluster, topic, parallelism))
+        job = cluster.run(jar(folder, cluster, subscription, parallelism))
         rows = Rows(folder / "rows")
         watch = Watch(cluster.folder)
         rows.wait(1)
@@ -81,11 +87,14 @@ def measure(folder: Path, entries: int, parallelism: int, rate: int) -> None:
         state = cluster.state_bytes(job)
         total, java = watch.cpu_s()
         total, java = total - total_before, java - java_before
+        own_s = sum(cluster.counter(job, f"{stage}_us") for stage in OWN) / 1_000_000
         print(f"parallelism {parallelism}: {(entries - loaded) / took_s:.1f} entries a second")
         print(f"  CPU: {1000 * total / (entries - loaded):.1f} s for 1,000, of it Java {100 * java / total:.0f} %")
+        print(
+            f"  the stages' own: {1000 * own_s / entries:.1f} s for 1,000; the rest is the engine's, its workers' too"
+        )
         print(f"  checkpoint: {state / entries:.0f} bytes an article")
-        first, second = watch.peaks_mb()
-        print(f"  memory: {first} MB in the first half, {second} MB in the second")
+        print(f"  memory, MB: {', '.join(f'{total} (Java {java})' for total, java in watch.peaks_mb())}")
 
         published: dict[str, float] = {}
         for second_no in range(LATENCY_S):
@@ -101,14 +110,24 @@ def measure(folder: Path, entries: int, parallelism: int, rate: int) -> None:
         cluster.cancel(job)
 
 
-def jar(folder: Path, cluster: FlinkCluster, topic: str, parallelism: int) -> Path:
+def new_subscription() -> tuple[str, str]:
+    """A topic and its subscription, in the emulator."""
+    library = pubsub()
+    name = f"b{uuid.uuid4().hex}"
+    topic, subscription = f"{PROJECT}/topics/{name}", f"{PROJECT}/subscriptions/{name}"
+    library.PublisherClient().create_topic(name=topic)
+    asked = {"name": subscription, "topic": topic, "ack_deadline_seconds": LEASE_S}
+    library.SubscriberClient().create_subscription(request=asked)
+    return topic, subscription
+
+
+def jar(folder: Path, cluster: FlinkCluster, subscription: str, parallelism: int) -> Path:
     """The job, with the options of `wirebeam stream`."""
     told = {"PUBSUB_EMULATOR_HOST": os.environ["PUBSUB_EMULATOR_HOST"]}
-    options = [f"--parallelism={parallelism}", "--checkpointing_interval=2000", *worker_options(cluster.folder, told)]
+    options = [f"--parallelism={parallelism}", *worker_options(cluster.folder, told)]
     parts = parts_of(Settings(HttpConfig(), workers=parallelism, policy=Policy()), stream.DEADLINE_S, 200, utc_now)
     sinks = [f"jsonl:{folder / 'rows'}"]
     with opened(sinks, parts, utc_now):
-        subscription = topic.replace("/topics/", "/subscriptions/")
         pipeline = stream.pipeline_of(
             Cluster(runner="FlinkRunner", options=options), subscription, sinks, parts, 1.0, 1
         )
@@ -181,7 +200,7 @@ class Watch:
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
-        self._memory: list[int] = []
+        self._memory: list[tuple[int, int]] = []  # at each look: of all, and of the Java processes
         self._cpu: dict[int, tuple[float, bool]] = {}
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -196,18 +215,20 @@ class Watch:
         """Of all, and of the Java processes."""
         return sum(cpu for cpu, _ in self._cpu.values()), sum(cpu for cpu, is_java in self._cpu.values() if is_java)
 
-    def peaks_mb(self) -> tuple[int, int]:
-        """In the first and in the second half."""
-        middle = len(self._memory) // 2
-        return max(self._memory[:middle]) // 1024, max(self._memory[middle:]) // 1024
+    def peaks_mb(self) -> list[tuple[int, int]]:
+        """The highest in each part of the time: of all processes, and what of it Java had."""
+        ends = [number * len(self._memory) // PARTS for number in range(PARTS + 1)]
+        highest = [max(self._memory[start:end]) for start, end in itertools.pairwise(ends)]
+        return [(total // 1024, java // 1024) for total, java in highest]
 
     def _run(self) -> None:
         while not self._ends.wait(SAMPLED_S):
-            memory = 0
-            for process in Path("/proc").iterdir():
-                if process.name.isdigit() and self._is_ours(process):
-                    memory += self._look(process)
-            self._memory.append(memory)
+            looks = [
+                self._look(each) for each in Path("/proc").iterdir() if each.name.isdigit() and self._is_ours(each)
+            ]
+            self._memory.append(
+                (sum(memory for memory, _ in looks), sum(memory for memory, is_java in looks if is_java))
+            )
 
     def _is_ours(self, process: Path) -> bool:
         """Java has the folder among its arguments, the workers, with their pools, in the environment."""
@@ -217,15 +238,16 @@ class Watch:
             return False
         return self._folder.encode() in told and process.name != str(os.getpid())
 
-    def _look(self, process: Path) -> int:
+    def _look(self, process: Path) -> tuple[int, bool]:
+        """Its memory in KB, and whether it is Java."""
         try:
             fields = (process / "stat").read_text().rpartition(")")[2].split()
             is_java = "java" in (process / "comm").read_text()
             self._cpu[int(process.name)] = (int(fields[11]) + int(fields[12])) / CLOCK_TICKS, is_java
             lines = (process / "smaps_rollup").read_text().splitlines()
         except OSError:
-            return 0
-        return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+            return 0, False
+        return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0), is_java
 
 
 def at(ordered: list[float], share: float) -> float:

@@ -47,6 +47,7 @@ from transforms.indexes import Indexes
 from transforms.outcomes import Clock
 from transforms.shared import Shared
 from transforms.text import urls
+from transforms.timing import StageTime
 
 WINDOW = dt.timedelta(days=14)  # between the observation of a text and of its copy
 SKETCH_LIMIT = 16  # sketches of one article, the first: a live page changes all day, and its copies are of early states
@@ -55,6 +56,8 @@ CREDIT_CHARACTERS = 40
 EXCERPT_SHARE = 0.6  # an excerpt has fewer words than this share of the longer text
 UNKNOWN_LANGUAGE = "und"  # BCP 47 (RFC 5646, 4.1)
 NEW_CONTENT = frozenset({Change.NEW, Change.UPDATE, Change.CORRECTION, Change.RESTORED})
+
+_TIME = StageTime(Stage.LINK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,10 +332,11 @@ class _LinkCopy(beam.DoFn):
             yield capture
             return
         try:
-            sketch = sketch_of(capture.article)
-            state = KeyedCopies(language, version, (bucket_0, bucket_1, bucket_2, bucket_3), self._indexes)
-            linked = link(sketch, Layered(state.index, self._memory)) if sketch else Linked()
-            state.add(linked.sketch, linked.lineages)
+            with _TIME.measured():
+                sketch = sketch_of(capture.article)
+                state = KeyedCopies(language, version, (bucket_0, bucket_1, bucket_2, bucket_3), self._indexes)
+                linked = link(sketch, Layered(state.index, self._memory)) if sketch else Linked()
+                state.add(linked.sketch, linked.lineages)
         except Exception as error:  # noqa: BLE001  # a bug costs this capture only
             outcome, letter = outcomes.bug(capture, Stage.LINK, error, self._clock())
             yield beam.pvalue.TaggedOutput("outcomes", outcome)
