@@ -15,8 +15,14 @@ $(VENV)/.installed: pyproject.toml $(LOCK)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
-# Servers that tests start and that the project's own environment cannot hold: BigQuery's emulator needs an older DuckDB.
-install-servers: .servers/bigquery/.installed
+# What tests start and the project's own environment cannot hold: BigQuery's emulator needs an older DuckDB, and Beam's
+# Google extra, which the image of deploy/ has, other versions of its libraries.
+install-servers: .servers/bigquery/.installed .servers/image/.installed
+
+.servers/image/.installed: requirements/cluster.lock
+	$(PYTHON) -m venv .servers/image
+	.servers/image/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
 
 .servers/bigquery/.installed:
 	$(PYTHON) -m venv .servers/bigquery

@@ -122,6 +122,10 @@ def test_a_job_with_fresh_state_loses_nothing_and_latest_shows_each_article_once
     run_stream(folder, at_once(messages))  # the subscription was sought back
     latest = "SELECT article_id, content_hash, title, body FROM latest ORDER BY ALL"
     assert found(folder, latest) == found(tmp_path / "direct", latest)
+    history = "SELECT article_id, number, change, content_hash FROM history ORDER BY ALL"
+    assert found(folder, history) == found(tmp_path / "direct", history)
+    captures = "SELECT count(*) FROM articles"
+    assert count(folder, captures) > count(tmp_path / "direct", captures)  # they were fetched twice
     assert ended(folder) == ended(tmp_path / "direct")
 
 
