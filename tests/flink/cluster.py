@@ -18,6 +18,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -200,6 +201,8 @@ class FlinkCluster:
 
     def _call(self, method: str, path: str, **arguments: Any) -> Any:
         answer = requests.request(method, self._address + path, timeout=60, **arguments)
+        if answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+            raise requests.ConnectionError(answer.text)  # it listens, and does not lead yet
         assert answer.ok, f"{method} {path}: {answer.status_code}: {answer.text[-2000:]}"
         return answer.json() if answer.text else None
 
