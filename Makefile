@@ -8,25 +8,31 @@ LOCK := requirements/dev.lock
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml $(LOCK)
+# A pip older than 23.3, as Python 3.11 brings one, looks for the newest of a package whose extra a library asks for, and
+# stops where that is not the one in the lock. So the environments get the pip that is locked first.
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+
+$(VENV)/.installed: pyproject.toml $(LOCK) requirements/pip.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "wirebeam needs Python 3.11 or 3.12: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	$(BIN)/python $(PIP_INSTALL) --require-hashes -r requirements/pip.lock
+	$(BIN)/python $(PIP_INSTALL) --require-hashes -r $(LOCK)
+	$(BIN)/python $(PIP_INSTALL) --no-build-isolation --no-deps -e .
 	@touch $@
 
 # What tests start and the project's own environment cannot hold: BigQuery's emulator needs an older DuckDB, and Beam's
 # Google extra, which the image of deploy/ has, other versions of its libraries.
 install-servers: .servers/bigquery/.installed .servers/image/.installed
 
-.servers/image/.installed: requirements/cluster.lock
+.servers/image/.installed: requirements/cluster.lock requirements/pip.lock
 	$(PYTHON) -m venv .servers/image
-	.servers/image/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	.servers/image/bin/python $(PIP_INSTALL) --require-hashes -r requirements/pip.lock
+	.servers/image/bin/python $(PIP_INSTALL) --require-hashes -r $<
 	@touch $@
 
 .servers/bigquery/.installed:
 	$(PYTHON) -m venv .servers/bigquery
-	.servers/bigquery/bin/python -m pip install --quiet --disable-pip-version-check \
+	.servers/bigquery/bin/python $(PIP_INSTALL) \
 	  bqemulator==1.4.0 duckdb==1.5.5 duckdb-extension-spatial==1.5.5 numpy pyarrow
 	@touch $@
 
@@ -83,6 +89,8 @@ lock:
 	  --no-header --no-annotate --extra gcp --extra postgres pyproject.toml -o requirements/cluster.lock
 	echo 'hatchling==1.33.0' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-emit-index-url --no-header --no-annotate --constraint requirements/dev.lock - -o requirements/build.lock
+	echo 'pip==26.3' | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --no-annotate - -o requirements/pip.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis dist
