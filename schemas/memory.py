@@ -81,6 +81,13 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bundles:
+    """What a stream's writer keeps beside the rows that it holds in state: the bundles that brought them."""
+
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sketch:
     """What link remembers of one capture's text. It never changes; what is judged of the article is its `Lineage`.
 

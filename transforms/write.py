@@ -18,11 +18,12 @@ from typing import Any, Protocol, TypeVar
 import apache_beam as beam
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.timeutil import TimeDomain
-from apache_beam.transforms.userstate import BagStateSpec, TimerSpec, on_timer
+from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
 from apache_beam.utils.timestamp import Timestamp
 
 from schemas import codec
 from schemas.enums import OutcomeKind, Stage
+from schemas.memory import Bundles
 from schemas.records import Article, Capture, EncodedRow, Outcome
 from schemas.tables import ROWS, TABLE_OF, key_of
 from transforms import outcomes
@@ -200,15 +201,66 @@ class _Unfinalized:
             return frozenset(self._bundles)
 
 
+class HeldRows:
+    """The rows of one shard in keyed state: in a bag, each with the bundle that brought it.
+
+    Args:
+        bag: of `EncodedRow`.
+        cell: of `Bundles`: those that brought the rows, so that these need not be read to know.
+    """
+
+    def __init__(self, bag: Any, cell: Any) -> None:
+        self._bag = bag
+        self._cell = cell
+
+    def told(self, bundle: str) -> None:
+        """Rows of this bundle are to be added."""
+        before = self._cell.read() or Bundles()
+        self._cell.write(Bundles(ids=(*before.ids, bundle)))
+
+    def add(self, row: EncodedRow, bundle: str) -> None:
+        """Hold a row."""
+        self._bag.add(replace(row, bundle=bundle))
+
+    def write(self, unfinalized: frozenset[str], writer: RowWriter) -> bool:
+        """Write the rows of all other bundles than these, `BATCH_ROWS` at once; whether any row is still held.
+
+        Rows that state held when it was restored are of no bundle of this process. While all that brought rows may
+        still be undone, the rows are not so much as read.
+        """
+        told = self._cell.read()
+        if told and unfinalized.issuperset(told.ids):
+            return True
+        kept: list[EncodedRow] = []
+        ready: list[Any] = []
+        for row in self._bag.read():
+            if row.bundle in unfinalized:
+                kept.append(row)
+                continue
+            ready.append(_decoded(row))
+            if len(ready) >= BATCH_ROWS:
+                writer.write(ready)
+                ready = []
+        if ready:
+            writer.write(ready)
+        self._bag.clear()
+        self._cell.clear()
+        for row in kept:
+            self._bag.add(row)
+        if kept:
+            self._cell.write(Bundles(ids=tuple(dict.fromkeys(row.bundle for row in kept))))
+        return bool(kept)
+
+
 class _WriteDurable(beam.DoFn):
     """Holds rows in keyed state until a checkpoint has them, and writes them then.
 
     A page that is fetched again after a failure is another capture. So a row may be in a sink only once no failure can
-    undo that it was made: when the runner has finalized the bundle that brought it. Rows that state held when it was
-    restored are of no bundle of this process, and are written.
+    undo that it was made: when the runner has finalized the bundle that brought it.
     """
 
     HELD = BagStateSpec("held", RecordCoder(EncodedRow))
+    BUNDLES = ReadModifyWriteStateSpec("bundles", RecordCoder(Bundles))
     DUE = TimerSpec("due", TimeDomain.REAL_TIME)
 
     def __init__(self, writer: Shared[RowWriter], every_s: int) -> None:
@@ -222,38 +274,37 @@ class _WriteDurable(beam.DoFn):
 
     def start_bundle(self) -> None:
         self._bundle = ""
+        self._shards: set[str] = set()  # that were told of this bundle
 
     def process(
         self,
         element: tuple[str, EncodedRow],
-        held: Any = beam.DoFn.StateParam(HELD),  # noqa: B008  # Beam's way of declaring state
+        bag: Any = beam.DoFn.StateParam(HELD),  # noqa: B008  # Beam's way of declaring state
+        cell: Any = beam.DoFn.StateParam(BUNDLES),  # noqa: B008  # as above
         due: Any = beam.DoFn.TimerParam(DUE),  # noqa: B008  # as above
         finalizer: Any = beam.DoFn.BundleFinalizerParam,
     ) -> None:
+        shard, row = element
         if not self._bundle:
             self._bundle = uuid.uuid4().hex
             self._unfinalized.add(self._bundle)
             finalizer.register(partial(self._unfinalized.discard, self._bundle))
-        held.add(replace(element[1], bundle=self._bundle))
-        due.set(self._next())
+        held = HeldRows(bag, cell)
+        if shard not in self._shards:
+            self._shards.add(shard)
+            held.told(self._bundle)
+            due.set(self._next())
+        held.add(row, self._bundle)
 
     @on_timer(DUE)  # type: ignore[untyped-decorator]  # Beam is untyped
     def write(
         self,
-        held: Any = beam.DoFn.StateParam(HELD),  # noqa: B008  # as above
+        bag: Any = beam.DoFn.StateParam(HELD),  # noqa: B008  # as above
+        cell: Any = beam.DoFn.StateParam(BUNDLES),  # noqa: B008  # as above
         due: Any = beam.DoFn.TimerParam(DUE),  # noqa: B008  # as above
     ) -> None:
         """Write what no failure can undo, and hold on to the rest."""
-        unfinalized = self._unfinalized.now()
-        rows = list(held.read())
-        kept = [row for row in rows if row.bundle in unfinalized]
-        ready = [_decoded(row) for row in rows if row.bundle not in unfinalized]
-        for start in range(0, len(ready), BATCH_ROWS):
-            self._writer.write(ready[start : start + BATCH_ROWS])
-        held.clear()
-        for row in kept:
-            held.add(row)
-        if kept:
+        if HeldRows(bag, cell).write(self._unfinalized.now(), self._writer):
             due.set(self._next())
 
     def _next(self) -> Timestamp:
