@@ -51,6 +51,7 @@ def worker_options(folder: Path, told: Mapping[str, str] | None = None) -> list[
         **(told or {}),
         "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
         "WORKER_LOG": str(folder / "workers.log"),
+        "MALLOC_ARENA_MAX": "2",  # as deploy/Dockerfile has it
     }
     return [
         "--environment_type=PROCESS",
