@@ -21,6 +21,7 @@ import tempfile
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,9 @@ OWN = (Stage.EXTRACT, Stage.IDENTIFY, Stage.REVISE, Stage.LINK, Stage.TAG)
 PARTS = 5  # of the time: memory is flat if its peak is the same in the last as in those before
 LATENCY_S = 60
 PATIENCE_S = 3_600
+OF_JAVA = ("job manager", "task manager")
+KINDS = {"ClusterEntrypoint": OF_JAVA[0], "TaskManagerRunner": OF_JAVA[1], "sdk_worker_main": "Python worker"}
+OTHERS = "its pool"  # by a name in their command
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -94,7 +98,8 @@ def measure(folder: Path, entries: int, parallelism: int, rate: int) -> None:
             f"  the stages' own: {1000 * own_s / entries:.1f} s for 1,000; the rest is the engine's, its workers' too"
         )
         print(f"  checkpoint: {state / entries:.0f} bytes an article")
-        print(f"  memory, MB: {', '.join(f'{total} (Java {java})' for total, java in watch.peaks_mb())}")
+        for kind, peaks in watch.peaks_mb().items():
+            print(f"  memory of {kind}, MB: {', '.join(map(str, peaks))}")
 
         published: dict[str, float] = {}
         for second_no in range(LATENCY_S):
@@ -200,7 +205,7 @@ class Watch:
 
     def __init__(self, folder: Path) -> None:
         self._folder = str(folder)
-        self._memory: list[tuple[int, int]] = []  # at each look: of all, and of the Java processes
+        self._memory: list[Counter[str]] = []  # at each look: KB by kind of process
         self._cpu: dict[int, tuple[float, bool]] = {}
         self._ends = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -215,39 +220,35 @@ class Watch:
         """Of all, and of the Java processes."""
         return sum(cpu for cpu, _ in self._cpu.values()), sum(cpu for cpu, is_java in self._cpu.values() if is_java)
 
-    def peaks_mb(self) -> list[tuple[int, int]]:
-        """The highest in each part of the time: of all processes, and what of it Java had."""
+    def peaks_mb(self) -> dict[str, list[int]]:
+        """The highest in each part of the time, by kind of process and of all together."""
         ends = [number * len(self._memory) // PARTS for number in range(PARTS + 1)]
-        highest = [max(self._memory[start:end]) for start, end in itertools.pairwise(ends)]
-        return [(total // 1024, java // 1024) for total, java in highest]
+        parts = [self._memory[start:end] for start, end in itertools.pairwise(ends)]
+        kinds = sorted({kind for look in self._memory for kind in look})
+        peaks = {kind: [max(look[kind] for look in part) // 1024 for part in parts] for kind in kinds}
+        return peaks | {"all": [max(look.total() for look in part) // 1024 for part in parts]}
 
     def _run(self) -> None:
         while not self._ends.wait(SAMPLED_S):
-            looks = [
-                self._look(each) for each in Path("/proc").iterdir() if each.name.isdigit() and self._is_ours(each)
-            ]
-            self._memory.append(
-                (sum(memory for memory, _ in looks), sum(memory for memory, is_java in looks if is_java))
-            )
+            look: Counter[str] = Counter()
+            for process in Path("/proc").iterdir():
+                if process.name.isdigit() and process.name != str(os.getpid()):
+                    self._add(process, look)
+            self._memory.append(look)
 
-    def _is_ours(self, process: Path) -> bool:
-        """Java has the folder among its arguments, the workers, with their pools, in the environment."""
+    def _add(self, process: Path, look: Counter[str]) -> None:
+        """Count a process of ours: Java has the folder among its arguments, the workers in their environment."""
         try:
-            told = (process / "cmdline").read_bytes() + (process / "environ").read_bytes()
-        except OSError:
-            return False
-        return self._folder.encode() in told and process.name != str(os.getpid())
-
-    def _look(self, process: Path) -> tuple[int, bool]:
-        """Its memory in KB, and whether it is Java."""
-        try:
+            command = (process / "cmdline").read_bytes().decode(errors="replace")
+            if self._folder not in command + (process / "environ").read_bytes().decode(errors="replace"):
+                return
             fields = (process / "stat").read_text().rpartition(")")[2].split()
-            is_java = "java" in (process / "comm").read_text()
-            self._cpu[int(process.name)] = (int(fields[11]) + int(fields[12])) / CLOCK_TICKS, is_java
+            kind = next((kind for name, kind in KINDS.items() if name in command), OTHERS)
+            self._cpu[int(process.name)] = (int(fields[11]) + int(fields[12])) / CLOCK_TICKS, kind in OF_JAVA
             lines = (process / "smaps_rollup").read_text().splitlines()
-        except OSError:
-            return 0, False
-        return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0), is_java
+        except OSError:  # it has ended
+            return
+        look[kind] += next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
 
 
 def at(ordered: list[float], share: float) -> float:
