@@ -35,9 +35,18 @@ CREATE TABLE IF NOT EXISTS embargoed (seq INTEGER PRIMARY KEY, article_id TEXT N
 _BEHIND_EXTRACT = frozenset({Stage.IDENTIFY, Stage.REVISE, Stage.LINK, Stage.TAG, Stage.WRITE})
 
 
-def hold(database: sqlite3.Connection, rows: Sequence[object], now: dt.datetime) -> list[object]:
-    """Take note of the embargoes that `rows` state, and hold back the rows that fall under one; gives the others."""
-    for article in _stating(rows):
+def hold(
+    database: sqlite3.Connection, rows: Sequence[object], now: dt.datetime, captures: Sequence[Capture] = ()
+) -> list[object]:
+    """Take note of the embargoes that are stated, and hold back the rows that fall under one; gives the others.
+
+    Args:
+        database: state.db, in the caller's transaction.
+        rows: of the commit.
+        now: when it is made.
+        captures: that the commit's cycle began with: one that says nothing new has no row, and may yet name a time.
+    """
+    for article in _stating([*(capture.article for capture in captures), *rows]):
         until, stated_at = ids.micros(article.embargoed_until or now), ids.micros(article.observed_at)
         if until > ids.micros(now):
             database.execute("INSERT OR IGNORE INTO embargoes VALUES (?, ?, ?)", (article.article_id, until, stated_at))

@@ -228,7 +228,7 @@ class Engine:
                 self.state.hand_on(gathered)
             else:
                 taken = [*entries, *(page.entry for page in pages), *(entry_of(capture, {}) for capture in captures)]
-                ledger = self.state.commit(taken, gathered, self._clock(), self._settings.policy, step)
+                ledger = self.state.commit(taken, gathered, self._clock(), self._settings.policy, step, work.captures)
         if not self._is_warm:
             # All that lasts is loaded now: the collector need not walk the gazetteers again and again (a seventh of a
             # run's CPU went there: benchmarks/live.py).

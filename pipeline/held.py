@@ -1,4 +1,7 @@
-"""Records that are put back at their own stage, by `wirebeam replay` (they wait in state.db) or by a backfill."""
+"""Records that enter the graph at their own stage: put back by replay, of wire documents, or of a backfill.
+
+The first two wait in state.db, each with an entry in the queue.
+"""
 
 import html
 import sqlite3
@@ -8,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from schemas import codec
 from schemas.enums import BodyPolicy, Origin, Source
 from schemas.records import Capture, Entry, Feed, Page
+
+_HELD = frozenset({Origin.REPLAY, Origin.WIRE})  # of the entries behind such records
 
 
 @dataclass(slots=True)
@@ -29,7 +34,7 @@ def take_held(state: sqlite3.Connection, entries: Sequence[Entry]) -> tuple[list
     to_fetch = []
     for entry in entries:
         row = None
-        if entry.origin is Origin.REPLAY:
+        if entry.origin in _HELD:
             row = state.execute("SELECT kind, record FROM replays WHERE entry_id = ?", (entry.entry_id,)).fetchone()
         if row is None:
             to_fetch.append(entry)
@@ -45,6 +50,13 @@ def held_record(entry: Entry, kind: str, record: bytes) -> Page | Capture:
     if kind == "page":
         return replace(codec.decode(record, Page), entry=entry)
     return replace(codec.decode(record, Capture), attempt=entry.attempt, origin=entry.origin, change=None)
+
+
+def hold(state: sqlite3.Connection, held: Mapping[str, tuple[str, bytes]]) -> None:
+    """Hold records for the entries with these ids, each its kind and its msgpack, within the caller's transaction."""
+    state.executemany(
+        "REPLACE INTO replays VALUES (?, ?, ?)", [(entry_id, *record) for entry_id, record in held.items()]
+    )
 
 
 def forget_held(state: sqlite3.Connection) -> None:

@@ -1,4 +1,4 @@
-"""pubsub:projects/P/subscriptions/S as a source of a run: messages in, entries out, acknowledged after their commit.
+"""pubsub:projects/P/subscriptions/S as a source of a run: messages in, acknowledged once all they bring is committed.
 
 What a message may be is in `pipeline.messages`; one that is malformed becomes a dead letter.
 
@@ -18,9 +18,9 @@ from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError
 from google.pubsub_v1 import SubscriberClient
 
-from pipeline.messages import SCHEME, read_message, subscription_of, words
+from pipeline.messages import SCHEME, message_of, read_message, subscription_of, words
 from pipeline.sinks.pubsub import CALL_TIMEOUT_S
-from schemas.records import DeadLetter, Entry, Message
+from schemas.records import Capture, DeadLetter, Entry, Outcome
 from transforms.outcomes import Clock, utc_now
 
 BUFFER_MESSAGES = 500  # whose acknowledgements fit one request of 512 KiB (cloud.google.com/pubsub/quotas)
@@ -43,7 +43,8 @@ class Taken:
     """What a run has taken over, and the acknowledgements that it owes once that is committed."""
 
     entries: Sequence[Entry] = ()
-    letters: Sequence[DeadLetter] = ()
+    captures: Sequence[Capture] = ()  # of wire documents
+    refused: Sequence[Outcome | DeadLetter] = ()
     ack_ids: Sequence[str] = ()
 
 
@@ -94,17 +95,14 @@ class PubSubIntake:
             received, self._buffer = self._buffer, []
         now = self._clock()
         read = [
-            read_message(
-                Message(data=each.message.data, table=each.message.attributes.get("table", "")),
-                self._settings.schema,
-                now,
-                is_binary=self._settings.is_binary,
-            )
+            found
             for each in received
+            for found in read_message(message_of(each), self._settings.schema, now, is_binary=self._settings.is_binary)
         ]
         return Taken(
             entries=[each for each in read if isinstance(each, Entry)],
-            letters=[each for each in read if isinstance(each, DeadLetter)],
+            captures=[each for each in read if isinstance(each, Capture)],
+            refused=[each for each in read if isinstance(each, Outcome | DeadLetter)],
             ack_ids=[each.ack_id for each in received],
         )
 

@@ -22,7 +22,7 @@ from pipeline.metrics import Metrics
 from pipeline.sinks.base import Sink
 from schemas.enums import LinkKind, Source
 from schemas.ids import EPOCH
-from schemas.records import Article, Entry, Feed, Link, Outcome, Poll, PollState
+from schemas.records import Article, DeadLetter, Entry, Feed, Link, Outcome, Poll, PollState
 from transforms.outcomes import Clock, utc_now
 from transforms.schedule import first_due
 from transforms.write import Gathered
@@ -288,9 +288,10 @@ class _Loop:
         taken = self._intake.take() if self._intake else None
         if not self._intake or not taken or not taken.ack_ids:
             return False
-        self._engine.state.take_in(taken.entries, taken.letters, now)
-        for letter in taken.letters:
-            log.warning("message_malformed", dead_letter=letter.id, error=letter.error)
+        self._engine.state.take_in(taken.entries, taken.refused, now, taken.captures)
+        for each in taken.refused:
+            if isinstance(each, DeadLetter):
+                log.warning("message_malformed", dead_letter=each.id, error=each.error)
         self._intake.acknowledge(taken)
         return True
 

@@ -1,8 +1,9 @@
-"""Messages of a subscription become entries, or dead letters.
+"""Messages of a subscription become entries, captures of wire documents, outcomes, or dead letters.
 
 A message is an `Entry` as `wirebeam poll --to pubsub:` and a stream publish it (JSON, or the Avro of the topic's
-schema), a JSON object with `url` and the further fields of `pipeline.sources.fields`, or an address as text. Rows of
-other tables that `poll` publishes beside its entries are passed over; anything else is malformed.
+schema), a JSON object with `url` and the further fields of `pipeline.sources.fields`, an address as text, or a whole
+wire document (`transforms.wire.documents` says which). Rows of other tables that `poll` publishes beside its entries
+are passed over; anything else is malformed.
 """
 
 import dataclasses
@@ -13,14 +14,15 @@ from typing import Any
 
 import fastavro
 import msgspec
-from google.pubsub_v1 import Encoding, PublisherClient, SubscriberClient
+from google.pubsub_v1 import Encoding, PublisherClient, ReceivedMessage, SubscriberClient
 
 from pipeline.sinks.pubsub import CALL_TIMEOUT_S, avro_of
 from pipeline.sources.fields import entry_of
 from schemas import codec, ids
-from schemas.enums import Origin, Reason, Stage
-from schemas.records import DeadLetter, Entry, Message
+from schemas.enums import Origin, OutcomeKind, Reason, Stage
+from schemas.records import Capture, DeadLetter, Entry, Message, Outcome
 from transforms.outcomes import DETAIL_LIMIT, RAW_LIMIT_BYTES
+from transforms.wire import documents
 
 SCHEME = "pubsub:"
 
@@ -76,7 +78,10 @@ def subscription_of(name: str) -> Subscription:
     )
 
 
-def read_message(message: Message, schema: Any, now: dt.datetime, *, is_binary: bool) -> Entry | DeadLetter | None:
+Found = Entry | Capture | Outcome | DeadLetter
+
+
+def read_message(message: Message, schema: Any, now: dt.datetime, *, is_binary: bool) -> list[Found]:
     """What a message brings.
 
     Args:
@@ -86,17 +91,34 @@ def read_message(message: Message, schema: Any, now: dt.datetime, *, is_binary: 
         is_binary: of a topic with a schema, whether it is Avro's binary encoding.
 
     Returns:
-        The entry, or the dead letter of what is malformed; None for a row that is no entry.
+        The entry; of a wire document for each of its items a capture, or the outcome of one that is no text; a dead
+        letter for what is malformed. Nothing for a row that is no entry.
     """
     if message.table not in {"", "entries"}:
-        return None
+        return []
     try:
-        if schema is None:
-            return _entry_in(message.data, now)
-        return _checked(msgspec.convert(_avro_values(message.data, schema, is_binary=is_binary), Entry))
+        if schema is not None:
+            return [_checked(msgspec.convert(_avro_values(message.data, schema, is_binary=is_binary), Entry))]
+        if not message.table and documents.looks_like_wire(message.data):
+            found = documents.captures_of(message.data, message.sent_at or now)
+            return [each if isinstance(each, Capture) else _refused(message.data, each, now) for each in found]
+        return [_entry_in(message.data, now)]
     # ValueError covers msgspec's and Unicode's; fastavro raises nearly anything at bytes that are not of its schema.
     except (ValueError, LookupError, TypeError, ArithmeticError, EOFError, RecursionError, StopIteration) as error:
-        return _letter_of(message.data, error, now)
+        return [_refused(message.data, error, now)]
+
+
+def message_of(received: ReceivedMessage) -> Message:
+    """A message as it was pulled."""
+    message = received.message
+    return Message(
+        data=message.data, table=message.attributes.get("table", ""), sent_at=plain_time(message.publish_time)
+    )
+
+
+def plain_time(published_at: dt.datetime) -> dt.datetime:
+    """A time of publication as every other record has it: the client library has a class of its own."""
+    return dt.datetime.fromtimestamp(published_at.timestamp(), dt.UTC)
 
 
 def words(error: Exception) -> str:
@@ -148,9 +170,23 @@ def _avro_values(data: bytes, schema: Any, *, is_binary: bool) -> Any:
     return next(iter(fastavro.json_reader(io.StringIO(data.decode()), schema)))
 
 
-def _letter_of(data: bytes, error: Exception, now: dt.datetime) -> DeadLetter:
+def _refused(data: bytes, error: Exception, now: dt.datetime) -> Outcome | DeadLetter:
+    """What is said of a message, or of an item in it: a picture is left out, what is malformed is put aside."""
+    if isinstance(error, documents.NotText):
+        return Outcome(
+            entry_id=ids.hash_id("wire", data, words(error)),
+            attempt=1,
+            origin=Origin.WIRE,
+            stage=Stage.READ,
+            outcome=OutcomeKind.DROPPED,
+            is_terminal=True,
+            decided_at=now,
+            reason=Reason.NO_TEXT,
+            detail=words(error)[:DETAIL_LIMIT],
+        )
+    item = [words(error)] if isinstance(error, documents.WireError) else []
     return DeadLetter(
-        id=ids.hash_id("dead", Stage.READ, Reason.MALFORMED, data),
+        id=ids.hash_id("dead", Stage.READ, Reason.MALFORMED, data, *item),
         stage=Stage.READ,
         reason=Reason.MALFORMED,
         died_at=now,

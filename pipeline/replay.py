@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.held import entry_of, forget_held, held_record
+from pipeline.held import entry_of, forget_held, held_record, hold
 from pipeline.ledger import Ledger
 from pipeline.state import BUSY_TIMEOUT_S, FILE_NAME, State, host_of
 from schemas import codec, ids
@@ -167,9 +167,7 @@ def _put_back(
                     for entry_id, entry in entries.items()
                 ],
             )
-            state.executemany(
-                "REPLACE INTO replays VALUES (?, ?, ?)", [(entry_id, *record) for entry_id, record in held.items()]
-            )
+            hold(state, held)
         except BaseException:
             state.execute("ROLLBACK")
             raise

@@ -18,12 +18,24 @@ from urllib.parse import urlsplit
 
 from pipeline import alias_store, backfill_store, embargo, raw_folders
 from pipeline.backfill_store import Reached, Step
-from pipeline.held import Held, forget_held, take_held
+from pipeline.held import Held, entry_of, forget_held, hold, take_held
 from pipeline.sources.base import raw_key_of
 from schemas import codec, ids
 from schemas.enums import Origin, OutcomeKind, Source
 from schemas.memory import KnownAlias, KnownCapture, Lineage, Sketch
-from schemas.records import Article, DeadLetter, Entry, Feed, FeedDue, Outcome, Poll, PollState, Revision, Validators
+from schemas.records import (
+    Article,
+    Capture,
+    DeadLetter,
+    Entry,
+    Feed,
+    FeedDue,
+    Outcome,
+    Poll,
+    PollState,
+    Revision,
+    Validators,
+)
 from schemas.tables import ROWS, TABLE_OF, TABLES, time_of
 from transforms.copies import copy_store
 from transforms.visits import SINGLE_RUN, Policy, settle
@@ -242,6 +254,7 @@ class State:
         now: dt.datetime,
         policy: Policy = SINGLE_RUN,
         step: Step | None = None,
+        captures: Sequence[Capture] = (),
     ) -> list[Outcome]:
         """Write all that a cycle produced, in one transaction.
 
@@ -251,6 +264,7 @@ class State:
             now: when it is committed.
             policy: which pages are looked at again.
             step: what a backfill adds.
+            captures: that the cycle began with, for what they say of embargoes.
 
         Returns:
             The outcomes written to the ledger, for counting.
@@ -306,31 +320,45 @@ class State:
                 ],
             )
             forget_held(self._db)
-            captures = (known for known in gathered.of(KnownCapture) if known.capture_id not in died)
-            self._remember_captures(captures, now)
+            known = (each for each in gathered.of(KnownCapture) if each.capture_id not in died)
+            self._remember_captures(known, now)
             sketches = (sketch for sketch in gathered.of(Sketch) if sketch.capture_id not in died)
             copy_store.remember(self._db, sketches, gathered.of(Lineage), now)
             alias_store.remember(self._db, gathered.of(KnownAlias), now)
             backfill_store.remember(self._db, records)
             if step:
                 backfill_store.note(self._db, step.reached)
-            self._put_outbox(embargo.hold(self._db, rows + letters, now))
+            self._put_outbox(embargo.hold(self._db, rows + letters, now, captures))
         return ledger
 
-    def take_in(self, entries: Sequence[Entry], letters: Sequence[DeadLetter], now: dt.datetime) -> None:
-        """The commit of what came from outside: into the queue and the outbox; what is known is left out."""
+    def take_in(
+        self,
+        entries: Sequence[Entry],
+        refused: Sequence[Outcome | DeadLetter],
+        now: dt.datetime,
+        captures: Sequence[Capture] = (),
+    ) -> None:
+        """The commit of what came from outside: into the queue and the outbox; what is known is left out.
+
+        A capture (of a wire document) is held for the entry that it counts as, which waits for no host.
+        """
         with self._transaction():
-            new_letters = {each.id: each for each in letters if not self.knows_record(each.id)}
+            said = {each.id if isinstance(each, DeadLetter) else each.entry_id: each for each in refused}
+            said = {key: each for key, each in said.items() if not self.knows_record(key)}
             new = {each.entry_id: each for each in entries if not self.knows_record(each.entry_id)}
+            held = {each.entry_id: each for each in captures if not self.knows_record(each.entry_id)}
+            waiting = [(host_of(entry.url), entry) for entry in new.values()]
+            waiting += [(entry_id, entry_of(capture, {})) for entry_id, capture in held.items()]
             self._db.executemany(
                 "INSERT OR IGNORE INTO queue VALUES (?, ?, ?, 0, ?, ?, 0)",
                 [
-                    (entry_id, host_of(entry.url), ids.micros(entry.not_before or now), codec.encode(entry), entry.url)
-                    for entry_id, entry in new.items()
+                    (entry.entry_id, host, ids.micros(entry.not_before or now), codec.encode(entry), entry.url)
+                    for host, entry in waiting
                 ],
             )
-            backfill_store.remember(self._db, [*new, *new_letters])
-            self._put_outbox(new_letters.values())
+            hold(self._db, {entry_id: ("capture", codec.encode(capture)) for entry_id, capture in held.items()})
+            backfill_store.remember(self._db, [*new, *held, *said])
+            self._put_outbox(said.values())
 
     def hand_on(self, gathered: Gathered) -> None:
         """The commit of a run that ends after poll: its entries go to the outbox, and no stage here waits for them."""

@@ -1,11 +1,13 @@
 """The unbounded graph: entries of a subscription in, rows in the sinks, on a Beam runner that keeps state and time.
 
     messages ─► read ─► admit ─► fetch … publish (the local graph's stages) ─► rows
-                          │                └─ outcomes ─► settle
-                          └────────► published again ◄──────┘
+                 │        │          ▲     └─ outcomes ─► settle
+                 │        └──────────┼► published again ◄─┘
+                 └─► receive ────────┘ the captures of wire documents, at identify
 
 What must come again (over a host's share of a window, still being downloaded, to be retried, to be revisited) is
-published to the subscription's own topic, with `not_before`. `transforms.admit` and `transforms.settle` say how.
+published to the subscription's own topic, with `not_before`. `transforms.admit` and `transforms.settle` say how. A wire
+document is no page: nobody looks at it again.
 
 A bundle takes at most `MAX_PAGES` pages and waits `DEADLINE_S` for them, so a checkpoint waits for one bundle no longer
 than that and the extraction of so many pages. At least once all along: what is processed again makes the same rows, and
@@ -26,9 +28,10 @@ from pipeline.engine import Settings
 from pipeline.graph import StageParts, join
 from pipeline.messages import SCHEME, Subscription, read_message, subscription_of, words
 from pipeline.subscription import ReadMessages
-from schemas.records import DeadLetter, Entry, Message, Outcome
+from schemas.records import Capture, DeadLetter, Entry, Message, Outcome
 from transforms.admit import WINDOW_S, AdmitEntries
 from transforms.outcomes import Clock, utc_now
+from transforms.receive import ReceiveCaptures
 from transforms.settle import SettleEntries
 from transforms.shared import Shared
 from transforms.visits import is_decided
@@ -171,12 +174,15 @@ def build_stream(
     """
     read = messages | "Read" >> beam.ParDo(
         _ReadMessage(subscription.schema, parts.clock, is_binary=subscription.is_binary)
-    ).with_output_types(Entry, dead_letters=DeadLetter).with_outputs("dead_letters", main="entries")
+    ).with_output_types(Entry, captures=Capture, outcomes=Outcome, dead_letters=DeadLetter).with_outputs(
+        "captures", "outcomes", "dead_letters", main="entries"
+    )
     admitted = read.entries | "Admit" >> AdmitEntries(share, parts.clock)
-    produced = join(admitted["entries"], parts)
+    received = read.captures | "Receive" >> ReceiveCaptures(parts.clock)
+    produced = join(admitted["entries"], parts, captures=received)
     rows = produced.rows()
     said = [rows.pop(name) for name, records in list(rows.items()) if records.element_type is Outcome]
-    outcomes = said | "FlattenOutcomes" >> beam.Flatten()
+    outcomes = [read.outcomes, *said] | "FlattenOutcomes" >> beam.Flatten()
     outcomes | "CountOutcomes" >> beam.ParDo(CountOutcomes()).with_output_types(int)
     settled = (admitted["entries"], outcomes, produced.all["Validators"]) | "Settle" >> SettleEntries(
         parts.policy, parts.clock
@@ -198,6 +204,9 @@ def host_share(host_delay_s: float) -> int:
     return MAX_PAGES if host_delay_s * MAX_PAGES <= WINDOW_S else max(1, int(WINDOW_S / host_delay_s))
 
 
+_TAGS: Mapping[type, str] = {Capture: "captures", Outcome: "outcomes", DeadLetter: "dead_letters"}
+
+
 class _ReadMessage(beam.DoFn):
     def __init__(self, schema: Any, clock: Clock, *, is_binary: bool) -> None:
         self._schema = schema
@@ -205,8 +214,8 @@ class _ReadMessage(beam.DoFn):
         self._is_binary = is_binary
 
     def process(self, message: Message) -> Iterator[Any]:
-        found = read_message(message, self._schema, self._clock(), is_binary=self._is_binary)
-        if isinstance(found, DeadLetter):
-            yield TaggedOutput("dead_letters", found)
-        elif found:
-            yield found
+        for found in read_message(message, self._schema, self._clock(), is_binary=self._is_binary):
+            if isinstance(found, Entry):
+                yield found
+            else:
+                yield TaggedOutput(_TAGS[type(found)], found)

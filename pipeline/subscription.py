@@ -28,7 +28,7 @@ from google.api_core import exceptions
 from google.auth.exceptions import GoogleAuthError
 from google.pubsub_v1 import SubscriberClient
 
-from pipeline.messages import words
+from pipeline.messages import message_of, plain_time, words
 from pipeline.sinks.pubsub import CALL_TIMEOUT_S
 from schemas.records import Message
 from transforms.shared import Shared
@@ -73,7 +73,12 @@ def _keyed(number: int) -> tuple[str, int]:
 
 
 def _message(received: PubsubMessage) -> Message:
-    return Message(data=received.data, table=(received.attributes or {}).get("table", ""))
+    published_at = received.publish_time
+    return Message(
+        data=received.data,
+        table=(received.attributes or {}).get("table", ""),
+        sent_at=plain_time(published_at) if published_at else None,
+    )
 
 
 class _RangeCoder(Coder):
@@ -156,9 +161,7 @@ class _Pull(beam.DoFn):
             now = max(Timestamp.now(), watermark.current_watermark())  # a clock may be set back
             received = self._pull(until - time.monotonic())
             for each in received:
-                yield TimestampedValue(
-                    Message(data=each.message.data, table=each.message.attributes.get("table", "")), now
-                )
+                yield TimestampedValue(message_of(each), now)
             ack_ids += [each.ack_id for each in received]
             watermark.set_watermark(now)
             has_more = bool(received)

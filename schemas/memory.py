@@ -81,6 +81,15 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Received:
+    """What receive remembers of one wire item."""
+
+    seen: tuple[str, ...] = ()  # the entry ids of the documents that have come, the newest last
+    embargoed_until: dt.datetime | None = None
+    stated_at: dt.datetime | None = None  # when the document was made that says so
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Bundles:
     """What a stream's writer keeps beside the rows that it holds in state: the bundles that brought them."""
 

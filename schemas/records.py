@@ -396,6 +396,7 @@ class Message:
 
     data: bytes
     table: str = ""  # its attribute of that name: which table's row it is
+    sent_at: dt.datetime | None = None  # when it was published: the same each time that it comes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

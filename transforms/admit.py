@@ -112,8 +112,8 @@ def _by_id(entry: Entry) -> tuple[str, Entry]:
 
 class _Admit(beam.DoFn):
     TURN = ReadModifyWriteStateSpec("turn", RecordCoder(Turn))
-    DUE = TimerSpec("due", TimeDomain.WATERMARK)
-    EXPIRY = TimerSpec("expiry", TimeDomain.WATERMARK)
+    DUE = TimerSpec("admit_due", TimeDomain.WATERMARK)
+    EXPIRY = TimerSpec("admit_expiry", TimeDomain.WATERMARK)
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -70,6 +70,7 @@ RECORDS: tuple[type[Any], ...] = (
     memory.KnownAlias,
     memory.AliasVersion,
     memory.Turn,
+    memory.Received,
     memory.Bundles,
     memory.KnownCapture,
     memory.KnownCaptures,

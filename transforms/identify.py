@@ -303,7 +303,7 @@ def _indexes() -> Indexes[dict[str, KnownAlias]]:
 class _IdentifyCapture(beam.DoFn):
     VERSION = ReadModifyWriteStateSpec("version", RecordCoder(AliasVersion))
     KNOWN = BagStateSpec("known", RecordCoder(KnownAlias))
-    EXPIRY = TimerSpec("expiry", TimeDomain.WATERMARK)
+    EXPIRY = TimerSpec("identify_expiry", TimeDomain.WATERMARK)
 
     def __init__(self, memory: Shared[AliasMemory], clock: Clock) -> None:
         self._shared_memory = memory

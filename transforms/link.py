@@ -306,7 +306,7 @@ class _LinkCopy(beam.DoFn):
     BUCKET_1 = BagStateSpec("bucket_1", RecordCoder(CopyNote))
     BUCKET_2 = BagStateSpec("bucket_2", RecordCoder(CopyNote))
     BUCKET_3 = BagStateSpec("bucket_3", RecordCoder(CopyNote))
-    EXPIRY = TimerSpec("expiry", TimeDomain.WATERMARK)
+    EXPIRY = TimerSpec("link_expiry", TimeDomain.WATERMARK)
 
     def __init__(self, memory: Shared[CopyMemory], clock: Clock) -> None:
         self._shared_memory = memory

@@ -617,7 +617,7 @@ def _sight_by_article(sight: Sight) -> tuple[str, Observation]:
 
 class _ReviseCapture(beam.DoFn):
     KNOWN = ReadModifyWriteStateSpec("known", RecordCoder(KnownCaptures))
-    EXPIRY = TimerSpec("expiry", TimeDomain.WATERMARK)
+    EXPIRY = TimerSpec("revise_expiry", TimeDomain.WATERMARK)
 
     def __init__(self, memory: Shared[ArticleMemory], clock: Clock) -> None:
         self._shared_memory = memory

@@ -158,6 +158,8 @@ def settle(
             return Settled(again=(dataclasses.replace(entry, attempt=entry.attempt + 1), now))
         row, letter = outcomes.bug(entry, Stage.WRITE, RuntimeError("no stage gave it an outcome"), now)
         return Settled(outcome=row, letter=letter)
+    if entry.origin is Origin.WIRE and outcome.is_terminal:  # no page: its next version comes by itself
+        return Settled(outcome=outcome)
     if outcome.is_terminal:
         return Settled(outcome=outcome, again=next_visit(entry, outcome, validators, now, policy))
     if not is_decided(outcome):

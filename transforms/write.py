@@ -261,7 +261,7 @@ class _WriteDurable(beam.DoFn):
 
     HELD = BagStateSpec("held", RecordCoder(EncodedRow))
     BUNDLES = ReadModifyWriteStateSpec("bundles", RecordCoder(Bundles))
-    DUE = TimerSpec("due", TimeDomain.REAL_TIME)
+    DUE = TimerSpec("write_due", TimeDomain.REAL_TIME)
 
     def __init__(self, writer: Shared[RowWriter], every_s: int) -> None:
         self._shared = writer

@@ -1,8 +1,10 @@
 """Pub/Sub between a poller and a run, with Google's emulator: the same rows, whatever comes twice or is malformed."""
 
+import datetime as dt
 import threading
 import time
 from collections.abc import Callable
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from pipeline.sinks import open_sink
 from schemas import ids
 from tests.end_to_end.conftest import LOOPBACK, Run
 from tests.end_to_end.tables import tables
+from tests.pipeline import wire_documents
 from tests.pipeline.sinks.pubsub_server import pubsub, topic_of
 from transforms.outcomes import utc_now
 
@@ -128,3 +131,40 @@ def test_addresses_objects_and_what_is_malformed(newsroom: Newsroom, tmp_path: P
     assert letters == [("read", "malformed", raw) for raw in sorted(malformed)]
     assert outcomes == [(ids.hash_id("url", url), "published", "feed") for url in (first, second)]
     assert left_in(tmp_path) == []
+
+
+def test_wire_documents_from_flash_to_kill(tmp_path: Path) -> None:
+    versions = [wire_documents.document(1), wire_documents.update(), wire_documents.kill()]
+    publish(tmp_path, *versions, wire_documents.PICTURE)
+    folder = tmp_path / "data"
+    run_from(tmp_path, folder, ended(folder, 4))
+    first = compared(folder)
+    publish(tmp_path, *versions, wire_documents.document(4))  # all of it comes again, and the item is back
+    run_from(tmp_path, folder, ended(folder, 5))
+    assert [row for name in COMPARED for row in first[name] if row not in compared(folder)[name]] == []
+    with warehouse.connect(warehouse_of(folder)) as found:
+        changes = found.execute("SELECT change, pub_status, version FROM history JOIN articles USING (capture_id)")
+        assert sorted(changes.fetchall(), key=itemgetter(2)) == [
+            ("new", "usable", "1"),
+            ("update", "usable", "2"),
+            ("kill", "canceled", "3"),
+            ("restored", "usable", "4"),
+        ]
+        outcomes = found.execute("SELECT origin, outcome, count(*) FROM outcomes GROUP BY ALL ORDER BY ALL").fetchall()
+        assert outcomes == [("wire", "dropped", 1), ("wire", "published", 1), ("wire", "revised", 3)]
+        byline, entities = found.execute("SELECT byline, entities FROM latest").fetchall()[0]
+        assert byline == "Jonne Terpstra"
+        assert "Marit Oosten" in {entity["name"] for entity in entities}
+    assert left_in(tmp_path) == []
+
+
+def test_an_embargoed_document_reaches_no_sink_before_its_time(tmp_path: Path) -> None:
+    until = (utc_now() + dt.timedelta(hours=2)).isoformat()
+    publish(tmp_path, wire_documents.document(1, embargoed=until), wire_documents.PICTURE)
+    folder = tmp_path / "data"
+    run_from(tmp_path, folder, ended(folder, 1))  # the picture
+    assert count(folder, "SELECT count(*) FROM articles") == 0
+    freed = wire_documents.document(2, embargoed=(utc_now() - dt.timedelta(hours=1)).isoformat())
+    publish(tmp_path, freed)
+    run_from(tmp_path, folder, ended(folder, 3))
+    assert count(folder, "SELECT count(*) FROM articles") == 1  # the second says nothing new

@@ -3,6 +3,7 @@
 In this process messages end, so all windows and timers fire then; on Prism a TestStream plays them.
 """
 
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +27,7 @@ from schemas.enums import Origin
 from schemas.records import Entry, Message
 from tests.end_to_end.conftest import LOOPBACK, Run
 from tests.end_to_end.tables import tables
+from tests.pipeline import wire_documents
 from tests.pipeline.sinks.pubsub_server import INSTALL
 from transforms.coders import RecordCoder
 from transforms.outcomes import utc_now
@@ -41,8 +43,12 @@ from pipeline.messages import Subscription  # as above
 COMPARED = ("articles", "revisions", "links", "outcomes")  # polls and feeds are the poller's
 SUBSCRIPTION = Subscription(name="projects/p/subscriptions/s", topic="projects/p/topics/t", ack_deadline_s=60)
 SHARE = 200
+DEADLINE_S = 60.0  # a busy machine is no slow outlet
 HERE = Cluster(runner="DirectRunner")
 PRISM = Path(__file__).parents[2] / ".servers" / "prism" / "prism"
+ON_PRISM = Cluster(
+    runner="PrismRunner", options=["--streaming", f"--prism_location={PRISM}", "--environment_type=LOOPBACK"]
+)
 BROKEN = Message(data=b"no address")
 
 
@@ -72,7 +78,7 @@ def run_stream(
     folder.mkdir(exist_ok=True)
     again = folder / "again"
     sinks = [f"iceberg:{warehouse_of(folder)}", f"jsonl:{again}"]
-    parts = parts_of(Settings(LOOPBACK, workers=1, policy=Policy()), stream.DEADLINE_S, stream.MAX_PAGES, utc_now)
+    parts = parts_of(Settings(LOOPBACK, workers=1, policy=Policy()), DEADLINE_S, stream.MAX_PAGES, utc_now)
     with opened(sinks, parts, utc_now) as writers:
         rows, publisher = writers[sinks[0]], cast("Shared[Any]", writers[sinks[1]])
         with cluster.pipeline() as pipeline:
@@ -112,6 +118,40 @@ def test_the_rows_of_a_direct_run_whatever_comes_twice_or_is_broken(
     assert all(entry.not_before and entry.not_before > utc_now() for entry in again)
 
 
+@pytest.mark.parametrize("runner", ["in process", "prism"])
+def test_wire_documents_from_flash_to_kill_and_embargoed_ones(tmp_path: Path, runner: str) -> None:
+    if runner == "prism" and not PRISM.exists():
+        pytest.skip("needs Beam's runner Prism: make prism")
+    sent_at = utc_now()
+    embargoed = wire_documents.document(1, uri="urn:held", embargoed=(sent_at + dt.timedelta(hours=1)).isoformat())
+    documents = [wire_documents.document(1), wire_documents.update(), wire_documents.kill(), embargoed]
+    messages = [Message(data=data, sent_at=sent_at) for data in (*documents, wire_documents.PICTURE)]
+    messages += reversed(messages)
+    folder = tmp_path / "stream"
+    if runner == "prism":
+        now = Timestamp(int(Timestamp.now()))
+        played = (
+            test_stream.TestStream(coder=RecordCoder(Message))
+            .advance_watermark_to(now)
+            .add_elements([TimestampedValue(one, now) for one in messages])
+            .advance_watermark_to(now + 7_200)
+            .advance_watermark_to_infinity()
+        )
+        again = run_stream(folder, played, cluster=ON_PRISM, flush_s=1)
+    else:
+        again = run_stream(folder, at_once(messages))  # messages end: all timers fire
+    assert again == []  # nobody looks at a document again
+    changes = "SELECT change, pub_status, a.version FROM history h JOIN articles a USING (capture_id) WHERE a.guid = "
+    assert found(folder, f"{changes}'{wire_documents.URI}' ORDER BY a.version") == [
+        ("new", "usable", "1"),
+        ("update", "usable", "2"),
+        ("kill", "canceled", "3"),
+    ]
+    assert found(folder, f"{changes}'urn:held'") == [("new", "usable", "1")]
+    ends = "SELECT outcome, count(DISTINCT entry_id) FROM outcomes GROUP BY ALL ORDER BY ALL"
+    assert found(folder, ends) == [("dropped", 1), ("published", 2), ("revised", 2)]
+
+
 def test_a_job_with_fresh_state_loses_nothing_and_latest_shows_each_article_once(
     newsroom: Newsroom, run: Run, tmp_path: Path
 ) -> None:
@@ -146,8 +186,7 @@ def test_on_prism_what_comes_late_early_or_twice_is_there_once(newsroom: Newsroo
         .add_elements([TimestampedValue(one, now) for one in messages])
         .advance_watermark_to_infinity()
     )
-    options = ["--streaming", f"--prism_location={PRISM}", "--environment_type=LOOPBACK"]
-    run_stream(tmp_path / "stream", played, cluster=Cluster(runner="PrismRunner", options=options), flush_s=1)
+    run_stream(tmp_path / "stream", played, cluster=ON_PRISM, flush_s=1)
     assert compared(tmp_path / "stream") == compared(tmp_path / "direct")
     assert found(tmp_path / "stream", "SELECT reason FROM dead_letters") == [("malformed",)]
 

@@ -116,14 +116,32 @@ def test_every_record_on_an_edge_is_msgpack_and_nothing_is_a_pickle(built: beam.
     assert {"Entry", "Page", "Capture", "Article", "Outcome", "Link", "Revision"} <= seen
 
 
+def _pardos(proto: Any) -> list[Any]:
+    return [
+        beam_runner_api_pb2.ParDoPayload.FromString(transform.spec.payload)
+        for transform in proto.components.transforms.values()
+        if transform.spec.urn == "beam:transform:pardo:v1"
+    ]
+
+
+def test_no_two_stages_name_an_event_time_timer_alike(built: beam.Pipeline) -> None:
+    """Beam's in-process runner tells timers of steps that it fuses by this name alone: one of two would never fire."""
+    event_time = beam_runner_api_pb2.TimeDomain.EVENT_TIME
+    names = [
+        name
+        for pardo in _pardos(built.to_runner_api())
+        for name, spec in pardo.timer_family_specs.items()
+        if spec.time_domain == event_time
+    ]
+    assert len(names) >= 3  # identify, revise and link have one each
+    assert len(names) == len(set(names)), names
+
+
 def test_state_cells_are_msgpack_too(built: beam.Pipeline) -> None:
     proto = built.to_runner_api()
     context = PipelineContext(proto.components)
     cells = 0
-    for transform in proto.components.transforms.values():
-        if transform.spec.urn != "beam:transform:pardo:v1":
-            continue
-        pardo = beam_runner_api_pb2.ParDoPayload.FromString(transform.spec.payload)
+    for pardo in _pardos(proto):
         for spec in pardo.state_specs.values():
             coder_id = spec.bag_spec.element_coder_id or spec.read_modify_write_spec.coder_id
             assert isinstance(context.coders.get_by_id(coder_id), RecordCoder)

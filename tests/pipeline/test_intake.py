@@ -14,15 +14,17 @@ from hypothesis import strategies as st
 
 from pipeline.state import State
 from schemas import dialects, ids
-from schemas.enums import Origin, Reason, Stage
-from schemas.records import DeadLetter, Delivery, Entry, Message
+from schemas.enums import Origin, OutcomeKind, Reason, Stage
+from schemas.records import Capture, DeadLetter, Delivery, Entry, Message, Outcome
 from schemas.tables import plain
+from tests.pipeline import wire_documents
 from tests.pipeline.sinks.pubsub_server import INSTALL, pubsub, topic_of
 
 pytest.importorskip("google.pubsub_v1", reason=INSTALL)
 fastavro = pytest.importorskip("fastavro", reason=INSTALL)
 
 from pipeline import intake, messages  # noqa: E402  # its libraries are an extra
+from pipeline.messages import Found  # noqa: E402  # as above
 
 NOW = dt.datetime(2026, 5, 4, 3, 2, 1, tzinfo=dt.UTC)
 DELIVERY = Delivery(ingested_at=NOW, batch_id="b")
@@ -41,8 +43,13 @@ ENTRY = Entry(
 )
 
 
-def read(data: bytes, table: str = "") -> Entry | DeadLetter | None:
-    return messages.read_message(Message(data=data, table=table), None, NOW, is_binary=False)
+def read_all(message: Message, schema: Any = None, *, is_binary: bool = False) -> list[Found]:
+    return messages.read_message(message, schema, NOW, is_binary=is_binary)
+
+
+def read(data: bytes, schema: Any = None, table: str = "", *, is_binary: bool = False) -> Found:
+    (found,) = read_all(Message(data=data, table=table), schema, is_binary=is_binary)
+    return found
 
 
 def as_json(**changes: object) -> bytes:
@@ -61,11 +68,8 @@ def test_an_entry_comes_through_avro_as_it_was(*, is_binary: bool) -> None:
         text = io.StringIO()
         fastavro.json_writer(text, schema, [values])
         data = text.getvalue().encode()
-    assert messages.read_message(Message(data=data, table="entries"), schema, NOW, is_binary=is_binary) == ENTRY
-    broken = messages.read_message(
-        Message(data=data[: len(data) // 2], table="entries"), schema, NOW, is_binary=is_binary
-    )
-    assert isinstance(broken, DeadLetter)
+    assert read(data, schema, "entries", is_binary=is_binary) == ENTRY
+    assert isinstance(read(data[: len(data) // 2], schema, "entries", is_binary=is_binary), DeadLetter)
 
 
 def test_what_a_stream_published_again_comes_as_it_was() -> None:
@@ -74,7 +78,7 @@ def test_what_a_stream_published_again_comes_as_it_was() -> None:
 
 
 def test_rows_of_other_tables_are_passed_over() -> None:
-    assert read(b"{}", "polls") is None
+    assert read_all(Message(data=b"{}", table="polls")) == []
 
 
 @pytest.mark.parametrize(
@@ -100,24 +104,67 @@ def test_a_malformed_entry_becomes_a_dead_letter(changes: dict[str, object], wor
 @given(st.one_of(st.binary(), st.dictionaries(st.text(), st.integers() | st.text()).map(msgspec.json.encode)))
 @example(b"[" * 100_000)
 @example(b'{"a":' * 100_000)
+@example(b"<newsItem>" * 100_000)
 def test_no_message_raises(data: bytes) -> None:
     assert isinstance(read(data), Entry | DeadLetter)
     schema = fastavro.parse_schema(dialects.avro_schema("entries"))
     for is_binary in (True, False):
-        assert isinstance(
-            messages.read_message(Message(data=data, table=""), schema, NOW, is_binary=is_binary), Entry | DeadLetter
+        assert isinstance(read(data, schema, is_binary=is_binary), Entry | DeadLetter)
+
+
+def test_a_wire_document_brings_a_capture_of_each_item() -> None:
+    found = read_all(Message(data=wire_documents.document(1)))
+    assert [each.article.version for each in found if isinstance(each, Capture)] == ["1"]
+    both = b'{"items": [%s, %s]}' % (wire_documents.PICTURE, wire_documents.update())
+    picture, update = read_all(Message(data=both))
+    assert isinstance(picture, Outcome)
+    assert (picture.stage, picture.outcome, picture.reason) == (Stage.READ, OutcomeKind.DROPPED, Reason.NO_TEXT)
+    assert picture.is_terminal
+    assert "its type is picture" in (picture.detail or "")
+    assert isinstance(update, Capture)
+    assert update.article.body.count("\n\n") == 3
+
+
+def test_a_document_without_a_time_has_its_message_s_whenever_it_comes() -> None:
+    sent_at = NOW - dt.timedelta(hours=3)
+    data = wire_documents.document(1, versioncreated=None)
+    for later_s in (0, 600):
+        found = messages.read_message(
+            Message(data=data, sent_at=sent_at), None, NOW + dt.timedelta(seconds=later_s), is_binary=False
         )
+        assert [each.article.observed_at for each in found if isinstance(each, Capture)] == [sent_at]
+
+
+def test_a_document_that_cannot_be_read_becomes_a_dead_letter() -> None:
+    letter = read(wire_documents.CUT)
+    assert isinstance(letter, DeadLetter)
+    assert (letter.stage, letter.reason, letter.raw) == (Stage.READ, Reason.MALFORMED, wire_documents.CUT)
+    assert "XML" in letter.error
 
 
 def test_what_is_known_is_left_out_of_the_commit(tmp_path: Path) -> None:
-    letter = read(b"no address")
+    letter, picture = read(b"no address"), read(wire_documents.PICTURE)
     assert isinstance(letter, DeadLetter)
+    assert isinstance(picture, Outcome)
     state = State(tmp_path)
     for _ in range(2):
-        state.take_in([ENTRY, ENTRY], [letter, letter], NOW)
+        state.take_in([ENTRY, ENTRY], [letter, picture, letter], NOW)
     assert state.queue_length() == 1
-    assert [row.record for row in state.outbox(0, 10)] == [letter]
+    assert [row.record for row in state.outbox(0, 10)] == [letter, picture]
     assert state.entries_due(NOW, 10, 10) == [ENTRY]
+
+
+def test_documents_wait_in_the_queue_for_no_host_and_are_known_again(tmp_path: Path) -> None:
+    versions = [wire_documents.document(1), wire_documents.update(), wire_documents.kill()]
+    captures = [each for data in versions for each in read_all(Message(data=data)) if isinstance(each, Capture)]
+    state = State(tmp_path)
+    for _ in range(2):
+        state.take_in([], [], NOW, captures)
+    due = state.entries_due(NOW, 10, per_host=1)
+    assert [entry.entry_id for entry in due] == [each.entry_id for each in captures]
+    to_fetch, held = state.take_held(due)
+    assert to_fetch == []
+    assert held.captures == captures
     state.close()
 
 

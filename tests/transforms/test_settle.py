@@ -1,5 +1,6 @@
 """What comes of an entry once all was said of it: as a local run's commit has it, in whatever order it was said."""
 
+import dataclasses
 import datetime as dt
 import itertools
 
@@ -10,7 +11,7 @@ from schemas.enums import Origin, OutcomeKind, Reason, Stage
 from schemas.records import Entry, Outcome, Validators, Visit
 from transforms.outcomes import of_entry
 from transforms.settle import again, joined
-from transforms.visits import Policy, is_decided, settle
+from transforms.visits import Policy, Settled, is_decided, settle
 
 NOW = dt.datetime(2026, 5, 4, 3, 2, 1, tzinfo=dt.UTC)
 ENTRY = Entry(
@@ -73,3 +74,10 @@ def test_an_entry_that_was_lost_is_tried_again_and_then_a_dead_letter() -> None:
     assert entry.attempt == 3
     assert found.outcome
     assert (found.outcome.outcome, found.outcome.reason) == (OutcomeKind.DEAD, Reason.BUG)
+
+
+def test_nobody_looks_at_a_wire_document_again_but_one_that_was_lost_is_taken_again() -> None:
+    document = dataclasses.replace(ENTRY, origin=Origin.WIRE, url="")
+    ended = outcome(OutcomeKind.PUBLISHED)
+    assert settle(document, ended, None, NOW, Policy()) == Settled(outcome=ended)
+    assert settle(document, None, None, NOW, Policy()).again == (dataclasses.replace(document, attempt=2), NOW)
