@@ -6,9 +6,9 @@ Needs `make flink` and Google's Pub/Sub emulator. The entries are synthetic, of 
 words and no address, so nothing is downloaded: the text is the feed's own. For each parallelism a new job takes all of
 them, published beforehand, with the options that `wirebeam stream` sets; printed are, from the first rows to the last,
 entries per second, CPU seconds per 1,000 and what of it the two Java processes took; then the size of the last
-checkpoint per article, and the peak of memory (PSS of job manager, task manager and workers) in each fifth of the time.
-At last `--rate` entries a second are published for a minute: the time from the publication of each to the commit of its
-row.
+checkpoint per article, step by step, and the peak of memory (PSS of each process) in each fifth of
+the time. At last `--rate` entries a second are published for a minute: the time from the publication of each to the
+commit of its row.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import datetime as dt
 import itertools
 import os
 import random
+import re
 import sys
 import tempfile
 import threading
@@ -53,6 +54,7 @@ OWN = (Stage.EXTRACT, Stage.IDENTIFY, Stage.REVISE, Stage.LINK, Stage.TAG)
 PARTS = 5  # of the time: memory is flat if its peak is the same in the last as in those before
 LATENCY_S = 60
 PATIENCE_S = 3_600
+FIRST_OF_STEPS = re.compile(r"\[\d+\]|,.*")  # of a step's name in Flink all but the first that it is made of
 OF_JAVA = ("job manager", "task manager")
 KINDS = {"ClusterEntrypoint": OF_JAVA[0], "TaskManagerRunner": OF_JAVA[1], "sdk_worker_main": "Python worker"}
 OTHERS = "its pool"  # by a name in their command
@@ -88,7 +90,7 @@ def measure(folder: Path, entries: int, parallelism: int, rate: int) -> None:
         # The rows whose state the checkpoint holds are in it by the next one.
         seen = cluster.checkpoints(job)
         cluster.wait(lambda: cluster.checkpoints(job) > seen)
-        state = cluster.state_bytes(job)
+        state = cluster.state_by_step(job)
         total, java = watch.cpu_s()
         total, java = total - total_before, java - java_before
         own_s = sum(cluster.counter(job, f"{stage}_us") for stage in OWN) / 1_000_000
@@ -97,7 +99,10 @@ def measure(folder: Path, entries: int, parallelism: int, rate: int) -> None:
         print(
             f"  the stages' own: {1000 * own_s / entries:.1f} s for 1,000; the rest is the engine's, its workers' too"
         )
-        print(f"  checkpoint: {state / entries:.0f} bytes an article")
+        print(f"  checkpoint: {sum(state.values()) / entries:.0f} bytes an article")
+        for name, size in sorted(state.items(), key=lambda each: -each[1]):
+            if size > entries:  # a byte an article
+                print(f"    {size / entries:.0f} {FIRST_OF_STEPS.sub('', name)}")
         for kind, peaks in watch.peaks_mb().items():
             print(f"  memory of {kind}, MB: {', '.join(map(str, peaks))}")
 

@@ -33,8 +33,9 @@ from transforms.write import SHARDS
 IN_PROCESS = ("DirectRunner", "FnApiRunner")  # both mean Beam's in-process runner, named; what for: tests, small jobs
 RUNNERS = ("FlinkRunner", "DataflowRunner", "PrismRunner", *IN_PROCESS)
 
-# Flink ends a bundle at 1,000 elements if it is told nothing: pages are held until then, and some have megabytes.
-OF_FLINK = ("--max_bundle_size=200",)
+# What jobs need of Flink. It ends a bundle at 1,000 elements if it is told nothing: pages are held until then, and some
+# have megabytes. The workers are a pool of the image in deploy/ beside each task manager: Beam's own lacks the code.
+OF_FLINK = ("--max_bundle_size=200", "--environment_type=EXTERNAL", "--environment_config=localhost:50000")
 
 log = structlog.get_logger()
 

@@ -19,7 +19,7 @@ class StageTime:
 
     Args:
         stage: the stage. Of poll and fetch it counts what a bundle waits for downloads, of poll, extract and tag
-            the CPU seconds of the pool's workers, of the others the time in their pure function.
+            the CPU seconds of the pool's workers, of the others those in their pure function.
     """
 
     def __init__(self, stage: Stage) -> None:
@@ -31,12 +31,12 @@ class StageTime:
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        """Add what the `with` block takes."""
-        started = time.perf_counter()
+        """Add what the `with` block takes of this thread's CPU."""
+        started = time.thread_time()
         try:
             yield
         finally:
-            self.add(time.perf_counter() - started)
+            self.add(time.thread_time() - started)
 
 
 def stage_seconds(result: Any) -> dict[Stage, float]:

@@ -161,9 +161,12 @@ class FlinkCluster:
         """How many checkpoints a job has completed since its job manager started it."""
         return int(self._call("get", f"/jobs/{job}/checkpoints")["counts"]["completed"])
 
-    def state_bytes(self, job: str) -> int:
-        """The size of the newest complete checkpoint of a job."""
-        return int(self._call("get", f"/jobs/{job}/checkpoints")["latest"]["completed"]["state_size"])
+    def state_by_step(self, job: str) -> dict[str, int]:
+        """Of the newest complete checkpoint of a job, the bytes of each step that keeps state."""
+        newest = self._call("get", f"/jobs/{job}/checkpoints")["latest"]["completed"]["id"]
+        tasks = self._call("get", f"/jobs/{job}/checkpoints/details/{newest}")["tasks"]
+        names = {vertex["id"]: vertex["name"] for vertex in self._call("get", f"/jobs/{job}")["vertices"]}
+        return {names[vertex]: int(task["state_size"]) for vertex, task in tasks.items()}
 
     def counter(self, job: str, name: str) -> int:
         """A Beam counter of the project's namespace, summed over all steps and workers of a running job."""

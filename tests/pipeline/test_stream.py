@@ -31,6 +31,7 @@ def test_what_flink_needs_is_set_and_what_is_given_counts_more() -> None:
     options = told.get_all_options(retain_unknown_options=True)
     assert options["streaming"] is True
     assert float(options["checkpointing_interval"]) == 2000
+    assert (options["environment_type"], options["environment_config"]) == ("EXTERNAL", "localhost:50000")
     for name in (
         "finish_bundle_before_checkpointing",
         "externalized_checkpoints_enabled",
