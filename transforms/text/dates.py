@@ -26,9 +26,13 @@ _ISO = re.compile(
     r"\s?(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2}(?!\d)|[+-]\d{2}(?!\d))?)?",
     re.IGNORECASE,
 )
-_COMPACT = re.compile(
-    r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})(?:T?(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})?)?Z?"
+# ISO 8601's basic form, as wires have it, and what mixes it with the other.
+_BASIC = re.compile(
+    r"(?P<year>\d{4})-?(?P<month>\d{2})-?(?P<day>\d{2})T?(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})?"
+    r"(?:[.,]\d{1,9})?\s?(?P<zone>Z|[+-]\d{2}(?::?\d{2})?)?(?![\d:])",
+    re.IGNORECASE,
 )
+_BASIC_DAY = re.compile(r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})Z?")
 _CJK = re.compile(r"(?P<year>\d{4})\s?[年년]\s?(?P<month>\d{1,2})\s?[月월]\s?(?P<day>\d{1,2})\s?[日일]")
 _MONTH_FIRST = re.compile(
     r"(?P<name>[^\W\d_]{3,12})\.?\s(?P<day>\d{1,2})(?:st|nd|rd|th)?,?\s(?P<year>(?:19|20)\d{2})\b"
@@ -67,7 +71,7 @@ def moment(raw: str, timezone: str | None = None) -> Moment | None:
     text = " ".join(raw[:TEXT_LIMIT].split())
     if text.isdecimal() and len(text) in (10, 13):  # a Unix time, in seconds or milliseconds
         return Moment(dt.datetime.fromtimestamp(int(text[:10]), dt.UTC), Precision.SECOND, Zone.EXPLICIT)
-    for pattern in (_ISO, _COMPACT):
+    for pattern in (_BASIC, _ISO, _BASIC_DAY):
         if found := pattern.match(text):
             return _of_match(found, found.groupdict(), timezone)
     try:

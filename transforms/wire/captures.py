@@ -17,7 +17,7 @@ from schemas import ids
 from schemas.enums import DateSource, Origin, Source
 from schemas.records import Article, Caption, Capture, Subject
 from transforms.text import boilerplate, captions, dateline, dates, feeds, language, markup, urls
-from transforms.wire import moments, status, text
+from transforms.wire import status, text
 from transforms.wire.item import WireError, WireItem
 
 EXTRACTOR = "wirebeam-wire"
@@ -81,7 +81,7 @@ def capture_of(item: WireItem, received_at: dt.datetime) -> Capture:
     title = feeds.plain_text(_clean(item.title))[:TITLE_LIMIT]
     article = _article(item, guid, key, title, received_at)
     body = article.body
-    embargo = moments.read(item.embargo)
+    embargo = dates.moment(item.embargo)
     notice = status.notice_of(
         status=_line(item.status, feeds.NAME_LIMIT),
         signals=[_line(signal, feeds.NAME_LIMIT) for signal in item.signals[: feeds.NAMES_LIMIT]],
@@ -122,7 +122,7 @@ def _article(item: WireItem, guid: str, key: str, title: str, received_at: dt.da
     own_dateline = _line(item.dateline, feeds.NAME_LIMIT)
     article_id, content_hash = ids.article_id(key), ids.content_hash(title, body)
     observed_at = _observed_at(item.revised, received_at)
-    embargo = moments.read(item.embargo)
+    embargo = dates.moment(item.embargo)
     article = Article(
         capture_id=ids.capture_id(article_id, observed_at, content_hash),
         article_id=article_id,
@@ -162,9 +162,9 @@ def _article(item: WireItem, guid: str, key: str, title: str, received_at: dt.da
 
 def _dated(article: Article, item: WireItem) -> Article:
     """`article` with the date of its first version, and that of this one if it is a later."""
-    revised = moments.read(item.revised)
-    raw = item.published if moments.read(item.published) else item.revised
-    found = moments.read(raw)
+    revised = dates.moment(item.revised)
+    raw = item.published if dates.moment(item.published) else item.revised
+    found = dates.moment(raw)
     if found is None:
         return article
     return dataclasses.replace(
@@ -201,7 +201,7 @@ def _authority(guid: str) -> str:
 
 def _observed_at(revised: str, received_at: dt.datetime) -> dt.datetime:
     """The version's time, unless the message that brought it is older, or the time is no version's."""
-    found = moments.read(revised)
+    found = dates.moment(revised)
     if found is None or found.at.year < FIRST_YEAR:
         return received_at.astimezone(dt.UTC)
     return min(found.at, received_at.astimezone(dt.UTC))

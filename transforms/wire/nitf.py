@@ -16,7 +16,7 @@ from lxml import html
 from schemas import ids
 from schemas.records import Caption, Subject
 from transforms.text import captions, dates
-from transforms.wire import moments, trees
+from transforms.wire import trees
 from transforms.wire.item import WireItem
 
 # Values that say nothing: defaults of the DTD, and what agencies put for want of better.
@@ -84,7 +84,7 @@ def of_tree(root: html.HtmlElement) -> WireItem:
 
 def _nameless(item: WireItem) -> str:
     """An id for a document without one, the same for its next version of that day; "" if there is nothing to tell."""
-    found = moments.read(item.revised)
+    found = dates.moment(item.revised)
     if not item.title or found is None:
         return ""
     return f"urn:nitf:{ids.hash_id(item.provider, found.at.date().isoformat(), ids.folded(item.title))}"
@@ -162,10 +162,10 @@ def _picture(media: html.HtmlElement) -> str:
 
 def _latest(*raws: str) -> str:
     """The latest of some dates as written; one that cannot be read counts only if all are so."""
-    read = [(found.at, raw) for raw in raws if raw and (found := moments.read(raw))]
+    read = [(found.at, raw) for raw in raws if raw and (found := dates.moment(raw))]
     return max(read)[1] if read else next(filter(None, raws), "")
 
 
 def _is_later(raw: str, other: str) -> bool:
-    found, before = moments.read(raw), moments.read(other)
+    found, before = dates.moment(raw), dates.moment(other)
     return isinstance(found, dates.Moment) and (before is None or found.at > before.at)

@@ -35,6 +35,12 @@ def test_no_text_raises(text: str) -> None:
         ("2024-03-12 09:15:10 +0300", "2024-03-12T06:15:10", Precision.SECOND, Zone.EXPLICIT),
         ("2024-03-12T09:15:10.123456789Z", "2024-03-12T09:15:10", Precision.SECOND, Zone.EXPLICIT),
         ("20240312", "2024-03-12T00:00", Precision.DAY, Zone.ASSUMED),
+        ("20240312T091510+0200", "2024-03-12T07:15:10", Precision.SECOND, Zone.EXPLICIT),
+        ("20240312T0915+02", "2024-03-12T07:15", Precision.MINUTE, Zone.EXPLICIT),
+        ("20240312T091510Z", "2024-03-12T09:15:10", Precision.SECOND, Zone.EXPLICIT),
+        ("20240312091510", "2024-03-12T09:15:10", Precision.SECOND, Zone.ASSUMED),
+        ("2024-03-12T091510-0130", "2024-03-12T10:45:10", Precision.SECOND, Zone.EXPLICIT),
+        ("1710234910000", "2024-03-12T09:15:10", Precision.SECOND, Zone.EXPLICIT),
         ("1710234910", "2024-03-12T09:15:10", Precision.SECOND, Zone.EXPLICIT),
         ("Tue, 12 Mar 2024 09:15:10 +0200", "2024-03-12T07:15:10", Precision.SECOND, Zone.EXPLICIT),
         ("March 12, 2024", "2024-03-12T00:00", Precision.DAY, Zone.ASSUMED),
@@ -51,7 +57,9 @@ def test_a_written_date_is_read(raw: str, at: str, precision: Precision, zone: Z
     assert dates.moment(raw) == dates.Moment(dt.datetime.fromisoformat(at).replace(tzinfo=dt.UTC), precision, zone)
 
 
-@pytest.mark.parametrize("raw", ["", "soon", "03/04/2024", "2024-13-40", "Smarch 12, 2024", "99999999"])
+@pytest.mark.parametrize(
+    "raw", ["", "soon", "03/04/2024", "2024-13-40", "Smarch 12, 2024", "99999999", "YYYYMMDD000000-HHMM"]
+)
 def test_what_is_no_certain_date_is_none(raw: str) -> None:
     assert dates.moment(raw) is None
 

@@ -1,13 +1,10 @@
-"""text: wrapped lines are set again, deliberate ones stay; dates and statuses as wires write them."""
-
-import datetime as dt
+"""text: wrapped lines are set again, deliberate ones stay; statuses as wires write them."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from schemas.enums import Precision
-from transforms.wire import moments, status, text
+from transforms.wire import status, text
 
 WRAPPED = """    The council of Ostermoor voted on Monday to rebuild the old
 ferry landing, which a storm carried away in March.
@@ -96,41 +93,6 @@ def test_what_was_escaped_twice_is_put_right() -> None:
 def test_no_word_of_plain_text_is_lost(lines: list[str]) -> None:
     printed = "\n".join(lines)
     assert " ".join(" ".join(text.wrapped(printed)).split()) == " ".join(printed.split())
-
-
-@pytest.mark.parametrize(
-    ("raw", "at"),
-    [
-        ("20240506T100000+0200", "2024-05-06T08:00:00"),
-        ("20240506T100000Z", "2024-05-06T10:00:00"),
-        ("20240506T100000", "2024-05-06T10:00:00"),
-        ("2024-05-06T10:00:00.123+02:00", "2024-05-06T08:00:00"),
-        ("2024-05-06T100000-0130", "2024-05-06T11:30:00"),
-        ("20240506T1000+02", "2024-05-06T08:00:00"),
-        ("2024-05-06T10:00:00+0000", "2024-05-06T10:00:00"),
-        ("1714989600", "2024-05-06T10:00:00"),
-        ("1714989600000", "2024-05-06T10:00:00"),
-    ],
-)
-def test_dates_of_wires(raw: str, at: str) -> None:
-    found = moments.read(raw)
-    assert found is not None
-    assert found.at == dt.datetime.fromisoformat(at).replace(tzinfo=dt.UTC)
-
-
-def test_a_day_is_a_day_and_nonsense_is_nothing() -> None:
-    found = moments.read("20240506")
-    assert found is not None
-    assert found.precision is Precision.DAY
-    assert moments.read("YYYYMMDD000000-HHMM") is None
-    assert moments.read("20241399T000000Z") is None
-    assert moments.read("") is None
-
-
-@given(st.text(max_size=60))
-def test_no_date_raises(raw: str) -> None:
-    found = moments.read(raw)
-    assert found is None or found.at.tzinfo is dt.UTC
 
 
 @pytest.mark.parametrize(
