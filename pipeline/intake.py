@@ -22,6 +22,8 @@ from pipeline.messages import SCHEME, message_of, read_message, subscription_of,
 from pipeline.sinks.pubsub import CALL_TIMEOUT_S
 from schemas.records import Capture, DeadLetter, Entry, Outcome
 from transforms.outcomes import Clock, utc_now
+from transforms.pool import Pool
+from transforms.shared import Shared
 
 BUFFER_MESSAGES = 500  # whose acknowledgements fit one request of 512 KiB (cloud.google.com/pubsub/quotas)
 BUFFER_BYTES = 32_000_000  # reached, nothing more is pulled
@@ -66,14 +68,16 @@ class PubSubIntake:
 
     Args:
         subscription: projects/P/subscriptions/S; it exists.
+        pool: where wire documents are read: the run's own, which closes it.
         clock: wall clock.
 
     Raises:
         IntakeError: the subscription cannot be used.
     """
 
-    def __init__(self, subscription: str, clock: Clock = utc_now) -> None:
+    def __init__(self, subscription: str, pool: Shared[Pool], clock: Clock = utc_now) -> None:
         self._subscription = subscription
+        self._pool = pool
         self._clock = clock
         try:
             self._settings = subscription_of(subscription)
@@ -97,7 +101,9 @@ class PubSubIntake:
         read = [
             found
             for each in received
-            for found in read_message(message_of(each), self._settings.schema, now, is_binary=self._settings.is_binary)
+            for found in read_message(
+                message_of(each), self._settings.schema, now, self._pool, is_binary=self._settings.is_binary
+            )
         ]
         return Taken(
             entries=[each for each in read if isinstance(each, Entry)],

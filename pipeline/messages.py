@@ -22,6 +22,8 @@ from schemas import codec, ids
 from schemas.enums import Origin, OutcomeKind, Reason, Stage
 from schemas.records import Capture, DeadLetter, Entry, Message, Outcome
 from transforms.outcomes import DETAIL_LIMIT, RAW_LIMIT_BYTES
+from transforms.pool import Pool, TaskFailed
+from transforms.shared import Shared
 from transforms.wire import documents
 
 SCHEME = "pubsub:"
@@ -81,13 +83,16 @@ def subscription_of(name: str) -> Subscription:
 Found = Entry | Capture | Outcome | DeadLetter
 
 
-def read_message(message: Message, schema: Any, now: dt.datetime, *, is_binary: bool) -> list[Found]:
+def read_message(
+    message: Message, schema: Any, now: dt.datetime, pool: Shared[Pool], *, is_binary: bool
+) -> list[Found]:
     """What a message brings.
 
     Args:
         message: as it came.
         schema: the parsed Avro schema of its topic; None if that has none.
         now: when it was pulled.
+        pool: where wire documents are read: a hostile one costs itself only.
         is_binary: of a topic with a schema, whether it is Avro's binary encoding.
 
     Returns:
@@ -100,7 +105,12 @@ def read_message(message: Message, schema: Any, now: dt.datetime, *, is_binary: 
         if schema is not None:
             return [_checked(msgspec.convert(_avro_values(message.data, schema, is_binary=is_binary), Entry))]
         if not message.table and documents.looks_like_wire(message.data):
-            found = documents.captures_of(message.data, message.sent_at or now)
+            read = pool.get().submit(
+                documents.read, message.data, message.sent_at or now, timeout_s=documents.TIMEOUT_S
+            )
+            found = read.result()
+            if isinstance(found, TaskFailed):
+                raise documents.WireError(f"{found.reason}: {found.detail}")
             return [each if isinstance(each, Capture) else _refused(message.data, each, now) for each in found]
         return [_entry_in(message.data, now)]
     # ValueError covers msgspec's and Unicode's; fastavro raises nearly anything at bytes that are not of its schema.

@@ -31,6 +31,7 @@ from pipeline.subscription import ReadMessages
 from schemas.records import Capture, DeadLetter, Entry, Message, Outcome
 from transforms.admit import WINDOW_S, AdmitEntries
 from transforms.outcomes import Clock, utc_now
+from transforms.pool import Pool
 from transforms.receive import ReceiveCaptures
 from transforms.settle import SettleEntries
 from transforms.shared import Shared
@@ -173,7 +174,7 @@ def build_stream(
         flush_s: whole seconds that rows wait for others to join their batch; None where messages end: till then.
     """
     read = messages | "Read" >> beam.ParDo(
-        _ReadMessage(subscription.schema, parts.clock, is_binary=subscription.is_binary)
+        _ReadMessage(subscription.schema, parts.pool, parts.clock, is_binary=subscription.is_binary)
     ).with_output_types(Entry, captures=Capture, outcomes=Outcome, dead_letters=DeadLetter).with_outputs(
         "captures", "outcomes", "dead_letters", main="entries"
     )
@@ -208,13 +209,14 @@ _TAGS: Mapping[type, str] = {Capture: "captures", Outcome: "outcomes", DeadLette
 
 
 class _ReadMessage(beam.DoFn):
-    def __init__(self, schema: Any, clock: Clock, *, is_binary: bool) -> None:
+    def __init__(self, schema: Any, pool: Shared[Pool], clock: Clock, *, is_binary: bool) -> None:
         self._schema = schema
+        self._pool = pool
         self._clock = clock
         self._is_binary = is_binary
 
     def process(self, message: Message) -> Iterator[Any]:
-        for found in read_message(message, self._schema, self._clock(), is_binary=self._is_binary):
+        for found in read_message(message, self._schema, self._clock(), self._pool, is_binary=self._is_binary):
             if isinstance(found, Entry):
                 yield found
             else:

@@ -33,10 +33,13 @@ from pipeline.sinks.pubsub import CALL_TIMEOUT_S
 from schemas.records import Message
 from transforms.shared import Shared
 
-PULLERS = 4  # at once, over all workers
+PULLERS = 2  # at once, over all workers: one brings thousands of messages a second
 PULL_MESSAGES = 100  # at once; a message has 10 MB at most
-BUNDLE_MESSAGES = 500  # pulled before a bundle may end
-BUNDLE_S = 1.0  # or so long: a checkpoint waits for the bundle
+# A bundle ends when one of these is reached: a checkpoint waits for it. Each end takes room in the runner's state, which
+# Beam's runners for Flink before apache/beam#39191 (July 2026) never give back.
+BUNDLE_MESSAGES = 1_000
+BUNDLE_BYTES = 32_000_000
+BUNDLE_S = 2.0
 PAUSE_S = 1  # after nothing has come
 
 log = structlog.get_logger()
@@ -153,8 +156,8 @@ class _Pull(beam.DoFn):
         ack_ids: list[str] = []
         number = tracker.current_restriction().start
         until = time.monotonic() + BUNDLE_S
-        has_more = True
-        while has_more and len(ack_ids) < BUNDLE_MESSAGES and time.monotonic() < until:
+        has_more, size_bytes = True, 0
+        while has_more and len(ack_ids) < BUNDLE_MESSAGES and size_bytes < BUNDLE_BYTES and time.monotonic() < until:
             if not tracker.try_claim(number):
                 return
             number += 1
@@ -163,6 +166,7 @@ class _Pull(beam.DoFn):
             for each in received:
                 yield TimestampedValue(message_of(each), now)
             ack_ids += [each.ack_id for each in received]
+            size_bytes += sum(len(each.message.data) for each in received)
             watermark.set_watermark(now)
             has_more = bool(received)
         if ack_ids:

@@ -11,6 +11,7 @@ logging.basicConfig(level=logging.ERROR)
 
 from transforms import extract, tag  # noqa: E402, F401  # after the line above: importing is what warns
 from transforms.feeds import back, reading  # noqa: E402, F401
+from transforms.wire import documents  # noqa: E402, F401
 
 tag.TAGGER.get()
 gc.freeze()  # a collection would write to every object that is there by now, and so copy it for each worker

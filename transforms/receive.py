@@ -12,7 +12,6 @@ clock of a subscription that is read, has passed that time.
 """
 
 import dataclasses
-import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -91,10 +90,10 @@ class _Receive(beam.DoFn):
         known_state.write(known)
         now = self._clock()
         due_at = max(known.embargoed_until or now, now)
-        expiry.set(_timestamp(due_at + REMEMBERED))
+        expiry.set(Timestamp(micros=ids.micros(due_at + REMEMBERED)))
         if due_at > now:
             waiting.add(capture)
-            due.set(_timestamp(due_at))
+            due.set(Timestamp(micros=ids.micros(due_at)))
             return
         if known.embargoed_until:
             yield from waiting.read()
@@ -117,7 +116,3 @@ class _Receive(beam.DoFn):
         yield from waiting.read()
         waiting.clear()
         known_state.clear()
-
-
-def _timestamp(at: dt.datetime) -> Timestamp:
-    return Timestamp(micros=ids.micros(at))

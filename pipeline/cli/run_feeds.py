@@ -167,7 +167,7 @@ def run(
     with usage_errors("--raw-keep"):
         keep = parse_duration(raw_keep) if raw_keep else None
     settings = dataclasses.replace(_settings(call.options, is_once=once), policy=policy, raw=raw, raw_keep=keep)
-    intake = _opened_intake(subscription) if subscription else None
+    intake = _opened_intake(subscription, settings.workers) if subscription else None
     _run(call, call.sinks(sink) or (own_sink(call.options.data),), settings, intake)
 
 
@@ -210,15 +210,18 @@ def subscription_in(uri: str) -> str:
     return form[1]
 
 
-def _opened_intake(uri: str) -> "PubSubIntake":
+def _opened_intake(uri: str, workers: int) -> "PubSubIntake":
     """The subscription that entries are taken from; without it, the command ends in words."""
+    from transforms.pool import Pool
+    from transforms.shared import Shared
+
     name = subscription_in(uri)
     try:
         from pipeline.intake import IntakeError, PubSubIntake
     except ImportError as error:
         fail(f"{uri}: needs pip install 'wirebeam[gcp]' ({error})", USAGE)
     try:
-        return PubSubIntake(name)
+        return PubSubIntake(name, Shared(Pool, (workers,)))
     except IntakeError as error:
         fail(str(error), FAULT)
 

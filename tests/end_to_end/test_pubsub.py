@@ -24,6 +24,8 @@ from tests.end_to_end.tables import tables
 from tests.pipeline import wire_documents
 from tests.pipeline.sinks.pubsub_server import pubsub, topic_of
 from transforms.outcomes import utc_now
+from transforms.pool import Pool
+from transforms.shared import Shared
 
 COMPARED = ("articles", "revisions", "links", "outcomes")  # polls and feeds are the poller's
 PATIENCE_S = 60.0
@@ -52,7 +54,8 @@ def run_from(topic_folder: Path, folder: Path, is_done: Callable[[], bool], *, a
     from pipeline.intake import PubSubIntake  # noqa: PLC0415  # its library is an extra
 
     folder.mkdir(exist_ok=True)
-    intake = PubSubIntake(subscription_of(topic_folder))
+    settings = Settings(LOOPBACK, flush_s=0.2)
+    intake = PubSubIntake(subscription_of(topic_folder), Shared(Pool, (settings.workers,)))
     if not acknowledges:
         intake.acknowledge = lambda _: None  # type: ignore[method-assign,assignment]  # killed before the acknowledgement
     stop = threading.Event()
@@ -66,7 +69,6 @@ def run_from(topic_folder: Path, folder: Path, is_done: Callable[[], bool], *, a
         return stop.is_set()
 
     sink = open_sink(f"iceberg:{warehouse_of(folder)}")
-    settings = Settings(LOOPBACK, flush_s=0.2)
     run_always(folder, FeedLists([], folder), [sink], settings, wait, intake=intake)
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 import io
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from schemas.records import Capture, DeadLetter, Delivery, Entry, Message, Outco
 from schemas.tables import plain
 from tests.pipeline import wire_documents
 from tests.pipeline.sinks.pubsub_server import INSTALL, pubsub, topic_of
+from transforms.pool import Pool
+from transforms.shared import Shared
 
 pytest.importorskip("google.pubsub_v1", reason=INSTALL)
 fastavro = pytest.importorskip("fastavro", reason=INSTALL)
@@ -27,6 +30,7 @@ from pipeline import intake, messages  # noqa: E402  # its libraries are an extr
 from pipeline.messages import Found  # noqa: E402  # as above
 
 NOW = dt.datetime(2026, 5, 4, 3, 2, 1, tzinfo=dt.UTC)
+POOL = Shared(Pool, (1,))
 DELIVERY = Delivery(ingested_at=NOW, batch_id="b")
 ENTRY = Entry(
     entry_id=ids.hash_id("one"),
@@ -43,8 +47,14 @@ ENTRY = Entry(
 )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _closed_pool() -> Iterator[None]:
+    yield
+    POOL.close()
+
+
 def read_all(message: Message, schema: Any = None, *, is_binary: bool = False) -> list[Found]:
-    return messages.read_message(message, schema, NOW, is_binary=is_binary)
+    return messages.read_message(message, schema, NOW, POOL, is_binary=is_binary)
 
 
 def read(data: bytes, schema: Any = None, table: str = "", *, is_binary: bool = False) -> Found:
@@ -130,7 +140,7 @@ def test_a_document_without_a_time_has_its_message_s_whenever_it_comes() -> None
     data = wire_documents.document(1, versioncreated=None)
     for later_s in (0, 600):
         found = messages.read_message(
-            Message(data=data, sent_at=sent_at), None, NOW + dt.timedelta(seconds=later_s), is_binary=False
+            Message(data=data, sent_at=sent_at), None, NOW + dt.timedelta(seconds=later_s), POOL, is_binary=False
         )
         assert [each.article.observed_at for each in found if isinstance(each, Capture)] == [sent_at]
 
@@ -188,7 +198,7 @@ def test_leases_are_extended_while_messages_wait(tmp_path: Path, monkeypatch: py
             return now[0]
 
     monkeypatch.setattr(intake, "time", Later)
-    source = intake.PubSubIntake(topic.replace("/topics/", "/subscriptions/"), lambda: NOW)
+    source = intake.PubSubIntake(topic.replace("/topics/", "/subscriptions/"), POOL, lambda: NOW)
     assert extended.wait(30)
     taken = source.take()
     assert [entry.url for entry in taken.entries] == ["https://outlet.example/1"]
