@@ -35,7 +35,7 @@ from transforms.shared import Shared
 
 PULLERS = 2  # at once, over all workers: one brings thousands of messages a second
 PULL_MESSAGES = 100  # at once; a message has 10 MB at most
-# A bundle ends when one of these is reached: a checkpoint waits for it. Each end takes room in the runner's state, which
+# A bundle ends when one of these is reached: a checkpoint waits for it. Each end takes room in the runner's state, that
 # Beam's runners for Flink before apache/beam#39191 (July 2026) never give back.
 BUNDLE_MESSAGES = 1_000
 BUNDLE_BYTES = 32_000_000
