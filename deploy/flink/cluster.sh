@@ -9,8 +9,12 @@ rest_port=${FLINK_REST_PORT:-8081}
 rpc_port=${FLINK_RPC_PORT:-6123}
 start_within_s=60
 
-# RocksDB allocates in many threads; Flink's image has an allocator that gives memory back, and here this does.
-export MALLOC_ARENA_MAX=2
+# RocksDB allocates in many threads. Flink's own image has jemalloc for it (Debian: libjemalloc2), which is taken here too
+# where it is installed; with glibc's allocator a task manager grows by some ten MB a minute.
+allocator=()
+for library in /usr/lib/*/libjemalloc.so.2; do
+  [ ! -e "$library" ] || allocator=("LD_PRELOAD=$library")
+done
 
 # Flink 1.19 reaches into these packages on Java 17, as its own configuration has it.
 opened=()
@@ -39,7 +43,7 @@ launch() { # part, main class and its arguments; the JVM's own options are in th
   if is_running "$part"; then
     return
   fi
-  FLINK_CONF_DIR=$here nohup java "${jvm[@]}" "${opened[@]}" \
+  env "${allocator[@]}" MALLOC_ARENA_MAX=2 "FLINK_CONF_DIR=$here" nohup java "${jvm[@]}" "${opened[@]}" \
     "-Dlog.file=$run/$part.log" "-Dlog4j.configurationFile=file:$here/log4j.properties" \
     -cp "$installed/cluster/*" "$@" --configDir "$here" "${settings[@]}" >>"$run/$part.out" 2>&1 </dev/null &
   echo $! >"$run/$part.pid"
