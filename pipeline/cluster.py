@@ -33,9 +33,12 @@ from transforms.write import SHARDS
 IN_PROCESS = ("DirectRunner", "FnApiRunner")  # both mean Beam's in-process runner, named; what for: tests, small jobs
 RUNNERS = ("FlinkRunner", "DataflowRunner", "PrismRunner", *IN_PROCESS)
 
-# What jobs need of Flink. It ends a bundle at 1,000 elements if it is told nothing: pages are held until then, and some
-# have megabytes. The workers are a pool of the image in deploy/ beside each task manager: Beam's own lacks the code.
-OF_FLINK = ("--max_bundle_size=200", "--environment_type=EXTERNAL", "--environment_config=localhost:50000")
+# Flink ends a bundle at 1,000 elements if it is told nothing: pages are held until then, and some have megabytes.
+OF_FLINK = ("--max_bundle_size=200",)
+# Its workers, where no others are named: a pool of the image in deploy/ beside each task manager. The image that Beam
+# would take lacks the code.
+WORKERS_OF_FLINK = ("--environment_type=EXTERNAL", "--environment_config=localhost:50000")
+_OTHER_WORKERS = ("--environment_", "--sdk_container_image", "--worker_harness_container_image")
 
 log = structlog.get_logger()
 
@@ -74,8 +77,14 @@ class Cluster:
 
     def beam_options(self) -> PipelineOptions:
         """The options as Beam reads them; of two with one name the last counts, so ours stand first."""
-        ours = OF_FLINK if self.runner == "FlinkRunner" else ()
+        ours: tuple[str, ...] = ()
+        if self.runner == "FlinkRunner":
+            ours = OF_FLINK if any(map(_names_workers, self.options)) else (*OF_FLINK, *WORKERS_OF_FLINK)
         return PipelineOptions([f"--runner={self.runner}", *ours, *self.options])
+
+
+def _names_workers(option: str) -> bool:
+    return option.startswith(_OTHER_WORKERS)
 
 
 def shards_of(uri: str, cluster: Cluster) -> int:

@@ -6,8 +6,9 @@ bear its title and its address), dead letters. When its time has come they go to
 were made, so that each sink gets them once, like any other row. What was delivered before, and what a feed showed of it
 before its article was known, cannot be taken back.
 
-What a newer capture says of the time replaces what an older one said: an earlier time, or one that has passed, frees
-the rows, a later one holds them longer. A capture that names no time changes nothing.
+What a newer capture says of the time replaces what an older one said, in whatever order they come: an earlier time, or
+one that has passed, frees the rows, a later one holds them longer. So what was said last is known for `REMEMBERED`
+beyond its time. A capture that names no time changes nothing.
 
 These are tables of state.db: `State` asks for all of this within its transactions.
 """
@@ -32,6 +33,8 @@ CREATE TABLE IF NOT EXISTS embargoed (seq INTEGER PRIMARY KEY, article_id TEXT N
     row BLOB NOT NULL);
 """
 
+REMEMBERED = dt.timedelta(days=8)  # as of receive, which does this in a stream
+
 _BEHIND_EXTRACT = frozenset({Stage.IDENTIFY, Stage.REVISE, Stage.LINK, Stage.TAG, Stage.WRITE})
 
 
@@ -48,32 +51,35 @@ def hold(
     """
     for article in _stating([*(capture.article for capture in captures), *rows]):
         until, stated_at = ids.micros(article.embargoed_until or now), ids.micros(article.observed_at)
-        if until > ids.micros(now):
-            database.execute("INSERT OR IGNORE INTO embargoes VALUES (?, ?, ?)", (article.article_id, until, stated_at))
         database.execute(
-            "UPDATE embargoes SET until = ?, stated_at = ? WHERE article_id = ? AND stated_at <= ?",
-            (until, stated_at, article.article_id, stated_at),
+            """
+            INSERT INTO embargoes VALUES (?, ?, ?) ON CONFLICT (article_id)
+            DO UPDATE SET until = excluded.until, stated_at = excluded.stated_at
+            WHERE excluded.stated_at >= stated_at
+            """,
+            (article.article_id, until, stated_at),
         )
-    return _parted(database, rows)
+    forgotten = "DELETE FROM embargoes WHERE until < ? AND article_id NOT IN (SELECT article_id FROM embargoed)"
+    database.execute(forgotten, (ids.micros(now - REMEMBERED),))
+    return _parted(database, rows, now)
 
 
 def next_release(database: sqlite3.Connection) -> dt.datetime | None:
-    """When the first embargo ends; None without one."""
-    (until,) = database.execute("SELECT min(until) FROM embargoes").fetchone()
+    """When the first embargo ends that holds rows back; None without one."""
+    query = "SELECT min(until) FROM embargoes WHERE article_id IN (SELECT article_id FROM embargoed)"
+    (until,) = database.execute(query).fetchone()
     return None if until is None else ids.EPOCH + until * ids.MICROSECOND
 
 
 def release(database: sqlite3.Connection, now: dt.datetime) -> list[object]:
-    """Forget the embargoes that have ended; gives the rows that no other one holds back, which are no longer here."""
-    ended = [
-        each for (each,) in database.execute("SELECT article_id FROM embargoes WHERE until <= ?", (ids.micros(now),))
-    ]
+    """The rows whose embargo has ended and that no other one holds back; they are no longer here."""
+    query = "SELECT article_id FROM embargoes WHERE until <= ? AND article_id IN (SELECT article_id FROM embargoed)"
+    ended = [each for (each,) in database.execute(query, (ids.micros(now),))]
     rows: list[tuple[int, str, bytes]] = []
     for article_id in ended:
-        database.execute("DELETE FROM embargoes WHERE article_id = ?", (article_id,))
         rows += database.execute("SELECT seq, tab, row FROM embargoed WHERE article_id = ?", (article_id,))
         database.execute("DELETE FROM embargoed WHERE article_id = ?", (article_id,))
-    return _parted(database, [codec.decode(row, ROWS[table].record) for _, table, row in sorted(rows)])
+    return _parted(database, [codec.decode(row, ROWS[table].record) for _, table, row in sorted(rows)], now)
 
 
 def held_back(database: sqlite3.Connection) -> list[tuple[str, Any]]:
@@ -105,9 +111,16 @@ def _dead(letter: DeadLetter) -> Article | None:
         return None
 
 
-def _parted(database: sqlite3.Connection, rows: Sequence[object]) -> list[object]:
-    """Store the rows that name an embargoed article, under the one that is embargoed longest; gives the others."""
-    until: dict[str, int] = dict(database.execute("SELECT article_id, until FROM embargoes"))
+def _parted(database: sqlite3.Connection, rows: Sequence[object], now: dt.datetime) -> list[object]:
+    """Store the rows that name an embargoed article, under the one that is embargoed longest; gives the others.
+
+    Rows of an article whose embargo has ended, but that still holds others back, wait behind those.
+    """
+    query = """
+        SELECT article_id, until FROM embargoes
+        WHERE until > ? OR article_id IN (SELECT article_id FROM embargoed)
+    """
+    until: dict[str, int] = dict(database.execute(query, (ids.micros(now),)))
     if not until:
         return list(rows)
     article_of_entry = {row.entry_id: row.article_id for row in rows if isinstance(row, Outcome) and row.article_id}

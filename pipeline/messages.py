@@ -33,6 +33,7 @@ _ID_LENGTH = 32
 _ORIGINS = frozenset({Origin.FEED, Origin.RETRY, Origin.REVISIT})  # of what pollers and streams publish
 _COUNTS = ("change_no", "attempt", "attempts_before", "revisit_no", "failed_looks", "deferrals")
 _HIGHEST_COUNT = 1_000_000
+LONGEST_WAIT = dt.timedelta(days=400)  # that an entry may have: retries and revisits take days
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +97,9 @@ def read_message(
         is_binary: of a topic with a schema, whether it is Avro's binary encoding.
 
     Returns:
-        The entry; of a wire document for each of its items a capture, or the outcome of one that is no text; a dead
-        letter for what is malformed. Nothing for a row that is no entry.
+        The entry; of a wire document for each of its items a capture, or the outcome of one that is no text, and one
+        dead letter for all that cannot be used; a dead letter for any other that is malformed. Nothing for a row that
+        is no entry.
     """
     if message.table not in {"", "entries"}:
         return []
@@ -105,17 +107,11 @@ def read_message(
         if schema is not None:
             return [_checked(msgspec.convert(_avro_values(message.data, schema, is_binary=is_binary), Entry))]
         if not message.table and documents.looks_like_wire(message.data):
-            read = pool.get().submit(
-                documents.read, message.data, message.sent_at or now, timeout_s=documents.TIMEOUT_S
-            )
-            found = read.result()
-            if isinstance(found, TaskFailed):
-                raise documents.WireError(f"{found.reason}: {found.detail}")
-            return [each if isinstance(each, Capture) else _refused(message.data, each, now) for each in found]
+            return _of_document(message.data, message.sent_at or now, now, pool)
         return [_entry_in(message.data, now)]
     # ValueError covers msgspec's and Unicode's; fastavro raises nearly anything at bytes that are not of its schema.
     except (ValueError, LookupError, TypeError, ArithmeticError, EOFError, RecursionError, StopIteration) as error:
-        return [_refused(message.data, error, now)]
+        return [_letter_of(message.data, Reason.MALFORMED, words(error), now)]
 
 
 def message_of(received: ReceivedMessage) -> Message:
@@ -168,6 +164,8 @@ def _checked(entry: Entry) -> Entry:
     times = {name: getattr(entry, name) for name in ("observed_at", "published_at", "modified_at", "not_before")}
     if any(at is not None and at.tzinfo is None for at in times.values()):
         raise ValueError("a time without its zone")
+    if entry.not_before and entry.not_before > entry.observed_at + LONGEST_WAIT:
+        raise ValueError(f"not_before: more than {LONGEST_WAIT.days} days after observed_at")
     utc: dict[str, Any] = {name: at and at.astimezone(dt.UTC) for name, at in times.items()}
     entry = dataclasses.replace(entry, **utc)
     codec.encode(entry)  # state could not hold a number of any size
@@ -180,26 +178,53 @@ def _avro_values(data: bytes, schema: Any, *, is_binary: bool) -> Any:
     return next(iter(fastavro.json_reader(io.StringIO(data.decode()), schema)))
 
 
-def _refused(data: bytes, error: Exception, now: dt.datetime) -> Outcome | DeadLetter:
-    """What is said of a message, or of an item in it: a picture is left out, what is malformed is put aside."""
-    if isinstance(error, documents.NotText):
-        return Outcome(
-            entry_id=ids.hash_id("wire", data, words(error)),
-            attempt=1,
-            origin=Origin.WIRE,
-            stage=Stage.READ,
-            outcome=OutcomeKind.DROPPED,
-            is_terminal=True,
-            decided_at=now,
-            reason=Reason.NO_TEXT,
-            detail=words(error)[:DETAIL_LIMIT],
-        )
-    item = [words(error)] if isinstance(error, documents.WireError) else []
-    return DeadLetter(
-        id=ids.hash_id("dead", Stage.READ, Reason.MALFORMED, data, *item),
+def _of_document(data: bytes, sent_at: dt.datetime, now: dt.datetime, pool: Shared[Pool]) -> list[Found]:
+    found = _read_document(data, sent_at, pool)
+    if isinstance(found, TaskFailed):  # once more: a machine under load fails what is sound
+        found = _read_document(data, sent_at, pool)
+    if isinstance(found, TaskFailed):
+        return [_letter_of(data, found.reason, found.detail, now)]
+    captures = [each for each in found if isinstance(each, Capture)]
+    errors = [each for each in found if isinstance(each, documents.WireError)]
+    said: list[Found] = [
+        *captures,
+        *(_left_out(data, each, now) for each in errors if isinstance(each, documents.NotText)),
+    ]
+    if bad := [words(each) for each in errors if not isinstance(each, documents.NotText)]:
+        # The raw document is for everyone to read, and nothing of an embargoed item is.
+        is_embargoed = any(each.article.embargoed_until for each in captures)
+        said.append(_letter_of(b"" if is_embargoed else data, Reason.MALFORMED, "; ".join(bad), now, of=data))
+    return said
+
+
+def _read_document(
+    data: bytes, sent_at: dt.datetime, pool: Shared[Pool]
+) -> list[Capture | documents.WireError] | TaskFailed:
+    return pool.get().submit(documents.read, data, sent_at, timeout_s=documents.TIMEOUT_S).result()
+
+
+def _left_out(data: bytes, error: documents.NotText, now: dt.datetime) -> Outcome:
+    """What is said of a picture and its like."""
+    return Outcome(
+        entry_id=ids.hash_id("wire", data, words(error)),
+        attempt=1,
+        origin=Origin.WIRE,
         stage=Stage.READ,
-        reason=Reason.MALFORMED,
+        outcome=OutcomeKind.DROPPED,
+        is_terminal=True,
+        decided_at=now,
+        reason=Reason.NO_TEXT,
+        detail=words(error)[:DETAIL_LIMIT],
+    )
+
+
+def _letter_of(raw: bytes, reason: Reason, detail: str, now: dt.datetime, *, of: bytes | None = None) -> DeadLetter:
+    """The dead letter of a message; `of` is its data where not all of it may be kept."""
+    return DeadLetter(
+        id=ids.hash_id("dead", Stage.READ, reason, raw if of is None else of),
+        stage=Stage.READ,
+        reason=reason,
         died_at=now,
-        error=words(error)[:DETAIL_LIMIT].replace("\0", ""),
-        raw=data[:RAW_LIMIT_BYTES],
+        error=detail[:DETAIL_LIMIT].replace("\0", ""),
+        raw=raw[:RAW_LIMIT_BYTES],
     )

@@ -93,7 +93,7 @@ def plan(folder: Path, query: str, now: dt.datetime, *, raw: Path | None = None)
 
     Args:
         folder: the data directory.
-        query: any address of the article, or an id (its own, or of a capture or an entry) or its first digits.
+        query: any address of the article, its guid, or an id (its own, of a capture or an entry) or its first digits.
         now: the time.
         raw: a raw archive, beside those that runs have noted in the state.
 
@@ -103,7 +103,7 @@ def plan(folder: Path, query: str, now: dt.datetime, *, raw: Path | None = None)
     """
     with Ledger(folder) as ledger:
         named = find_named(ledger, query, now)
-        if named.matched_by not in {"id", "address"}:
+        if named.matched_by not in {"id", "address", "guid"}:
             raise PurgeError(f"{query}: neither an address nor an id of anything that is known")
         if len(named.article_ids) > 1 or named.other_items:
             found = ", ".join(named.article_ids) or f"{named.other_items + 1} entries"
@@ -194,7 +194,7 @@ def _rows(
             values,
         )
     ]
-    pages = {urls.identity(row.url) for row in captures} | {urls.identity(row.url) for row in outcomes if row.url}
+    pages = {urls.identity(url) for url in (*(row.url for row in captures), *(row.url for row in outcomes)) if url}
     known_ids = {row.entry_id for row in outcomes}
     waiting = [
         queued.entry

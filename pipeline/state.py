@@ -348,7 +348,10 @@ class State:
             new = {each.entry_id: each for each in entries if not self.knows_record(each.entry_id)}
             held = {each.entry_id: each for each in captures if not self.knows_record(each.entry_id)}
             waiting = [(host_of(entry.url), entry) for entry in new.values()]
-            waiting += [(entry_id, entry_of(capture, {})) for entry_id, capture in held.items()]
+            waiting += [
+                (entry_id, replace(entry_of(capture, {}), article_id=capture.article.article_id))
+                for entry_id, capture in held.items()
+            ]
             self._db.executemany(
                 "INSERT OR IGNORE INTO queue VALUES (?, ?, ?, 0, ?, ?, 0)",
                 [

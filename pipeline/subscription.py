@@ -40,6 +40,7 @@ PULL_MESSAGES = 100  # at once; a message has 10 MB at most
 BUNDLE_MESSAGES = 1_000
 BUNDLE_BYTES = 32_000_000
 BUNDLE_S = 2.0
+ACK_IDS = 500  # in one request, which has 512 KiB at most (cloud.google.com/pubsub/quotas)
 PAUSE_S = 1  # after nothing has come
 
 log = structlog.get_logger()
@@ -198,6 +199,8 @@ class _Acknowledge:
     def __call__(self) -> None:
         """Acknowledge; what cannot be comes again."""
         try:
-            self.subscriber.acknowledge(subscription=self.subscription, ack_ids=self.ack_ids, timeout=CALL_TIMEOUT_S)
+            for start in range(0, len(self.ack_ids), ACK_IDS):
+                some = self.ack_ids[start : start + ACK_IDS]
+                self.subscriber.acknowledge(subscription=self.subscription, ack_ids=some, timeout=CALL_TIMEOUT_S)
         except (exceptions.GoogleAPIError, GoogleAuthError) as error:
             log.warning("not_acknowledged", messages=len(self.ack_ids), error=words(error))

@@ -284,7 +284,7 @@ def _items(ledger: Ledger, keys: _Keys) -> list[_Item]:
         keys.entry_ids |= set(item.entry_ids)
         keys.article_ids |= set(item.article_ids)
         keys.addresses |= {one.record.url for one in item.outcomes if one.record.url}
-        keys.addresses |= {one.record.url for one in item.articles}
+        keys.addresses |= {one.record.url for one in item.articles if one.record.url}
         keys.addresses |= {one.entry.url for one in item.queued if one.entry.url}
         if keys.size() == size:
             break

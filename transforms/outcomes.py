@@ -73,7 +73,7 @@ def of_capture(capture: Capture, stage: Stage, outcome: OutcomeKind, decided_at:
         http_status=capture.http_status,
         feed_id=article.feed_id,
         guid=article.guid,
-        url=capture.entry_url or article.url,
+        url=capture.entry_url or article.url or None,
         title=capture.entry_title or article.title or None,
         article_id=article.article_id,
         capture_id=article.capture_id,

@@ -158,8 +158,6 @@ def settle(
             return Settled(again=(dataclasses.replace(entry, attempt=entry.attempt + 1), now))
         row, letter = outcomes.bug(entry, Stage.WRITE, RuntimeError("no stage gave it an outcome"), now)
         return Settled(outcome=row, letter=letter)
-    if entry.origin is Origin.WIRE and outcome.is_terminal:  # no page: its next version comes by itself
-        return Settled(outcome=outcome)
     if outcome.is_terminal:
         return Settled(outcome=outcome, again=next_visit(entry, outcome, validators, now, policy))
     if not is_decided(outcome):
@@ -188,7 +186,8 @@ def next_visit(
     Returns:
         After a feed's text was taken for want of the page: a retry, while there are tries left. After a page was read
         or found unchanged: the next revisit. After a revisit found the page gone or blocked: a second look, and then
-        the next revisit, which may find it again. Each has an id of its own, derived from the entry's.
+        the next revisit, which may find it again. Each has an id of its own, derived from the entry's. Nobody looks
+        again at what has no address: the next version of a wire document comes by itself.
     """
     again = dataclasses.replace(entry, entry_id=ids.hash_id("visit", entry.entry_id))
     if outcome.outcome in {OutcomeKind.FAILED, OutcomeKind.DEAD}:
@@ -202,7 +201,7 @@ def next_visit(
         due_at = retry_at(entry, outcome.reason, outcome.http_status, now, policy)
         retry = dataclasses.replace(again, origin=Origin.RETRY, attempt=entry.attempt + 1)
         return (retry, due_at) if due_at else None
-    if outcome.reason is not None:
+    if outcome.reason is not None or not entry.url:
         return None
     known = dataclasses.replace(
         again,

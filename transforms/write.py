@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import apache_beam as beam
+import structlog
 from apache_beam.metrics import Metrics
 from apache_beam.transforms.timeutil import TimeDomain
 from apache_beam.transforms.userstate import BagStateSpec, ReadModifyWriteStateSpec, TimerSpec, on_timer
@@ -37,6 +38,9 @@ T = TypeVar("T")
 BATCH_ROWS = 5_000  # bounds memory, and makes few large commits
 COUNTED = "outcomes_"  # prefix of counters, before an outcome and its reason
 SHARDS = 4  # that write to a sink at once
+WAITING_S = 600.0  # that rows may wait for a checkpoint before a worker says so, and says so again
+
+log = structlog.get_logger()
 
 
 def publish(capture: Capture, clock: Clock) -> tuple[Article, Outcome]:
@@ -186,19 +190,29 @@ class _Unfinalized:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._bundles: set[str] = set()
+        self._begun: dict[str, float] = {}  # when, by the bundle
+        self._warn_at = 0.0
 
     def add(self, bundle: str) -> None:
         with self._lock:
-            self._bundles.add(bundle)
+            self._begun[bundle] = time.monotonic()
 
     def discard(self, bundle: str) -> None:
         with self._lock:
-            self._bundles.discard(bundle)
+            self._begun.pop(bundle, None)
 
     def now(self) -> frozenset[str]:
         with self._lock:
-            return frozenset(self._bundles)
+            self._warn()
+            return frozenset(self._begun)
+
+    def _warn(self) -> None:
+        """Say so if checkpoints fail: rows wait for as long as they do."""
+        now = time.monotonic()
+        oldest_s = now - min(self._begun.values(), default=now)
+        if oldest_s > WAITING_S and now >= self._warn_at:
+            log.warning("rows_wait_for_a_checkpoint", bundles=len(self._begun), longest_s=round(oldest_s))
+            self._warn_at = now + WAITING_S
 
 
 class HeldRows:

@@ -4,6 +4,7 @@ import datetime as dt
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,15 @@ from pipeline.data_directory import warehouse_of
 from pipeline.engine import Settings
 from pipeline.feed_source import FeedLists
 from pipeline.feedlist import read_feeds
+from pipeline.ledger import Ledger
 from pipeline.live import run_always, run_once
 from pipeline.newsroom import Newsroom
+from pipeline.purge import plan, purge
 from pipeline.sinks import open_sink
+from pipeline.state import State
+from pipeline.why import why
 from schemas import ids
+from schemas.records import Capture
 from tests.end_to_end.conftest import LOOPBACK, Run
 from tests.end_to_end.tables import tables
 from tests.pipeline import wire_documents
@@ -26,6 +32,7 @@ from tests.pipeline.sinks.pubsub_server import pubsub, topic_of
 from transforms.outcomes import utc_now
 from transforms.pool import Pool
 from transforms.shared import Shared
+from transforms.wire import documents
 
 COMPARED = ("articles", "revisions", "links", "outcomes")  # polls and feeds are the poller's
 PATIENCE_S = 60.0
@@ -157,6 +164,29 @@ def test_wire_documents_from_flash_to_kill(tmp_path: Path) -> None:
         byline, entities = found.execute("SELECT byline, entities FROM latest").fetchall()[0]
         assert byline == "Jonne Terpstra"
         assert "Marit Oosten" in {entity["name"] for entity in entities}
+        assert found.execute("SELECT count(*) FROM outcomes WHERE url = ''").fetchone() == (0,)
+    # Another item, which nobody takes for this one though neither has an address; and one that still waits.
+    publish(tmp_path, wire_documents.document(1, uri="urn:other", headline="Velde opens its second lock"))
+    run_from(tmp_path, folder, ended(folder, 6))
+    waiting = wire_documents.document(1, uri="urn:waiting", headline="A third lock for Velde")
+    (captured,) = documents.captures_of(waiting, utc_now())
+    assert isinstance(captured, Capture)
+    with closing(State(folder)) as state:
+        state.take_in([], [], utc_now(), [captured])
+    with Ledger(folder) as ledger:
+        answer = why(ledger, wire_documents.URI, utc_now())
+        assert (answer.matched_by, answer.others) == ("guid", ())
+        assert answer.story is not None
+        assert answer.story.item.title == "Jammed lock gate holds up nineteen barges on Velde canal"
+    planned = plan(folder, wire_documents.URI, utc_now())
+    assert len(planned.erasure.article_ids) == 1
+    purge(folder, planned, utc_now())
+    assert count(folder, "SELECT count(*) FROM articles") == 1
+    with closing(State(folder)) as state:
+        assert [entry.guid for entry in state.entries_due(utc_now(), 10, 10)] == ["urn:waiting"]
+    purge(folder, plan(folder, "urn:waiting", utc_now()), utc_now())
+    with closing(State(folder)) as state:
+        assert state.queue_length() == 0
     assert left_in(tmp_path) == []
 
 

@@ -148,8 +148,9 @@ def test_wire_documents_from_flash_to_kill_and_embargoed_ones(tmp_path: Path, ru
         ("kill", "canceled", "3"),
     ]
     assert found(folder, f"{changes}'urn:held'") == [("new", "usable", "1")]
-    ends = "SELECT outcome, count(DISTINCT entry_id) FROM outcomes GROUP BY ALL ORDER BY ALL"
-    assert found(folder, ends) == [("dropped", 1), ("published", 2), ("revised", 2)]
+    # Which of an item's versions was its first row hangs on the order in which they came.
+    ends = "SELECT outcome = 'dropped', count(DISTINCT entry_id) FROM outcomes GROUP BY ALL ORDER BY ALL"
+    assert found(folder, ends) == [(False, 4), (True, 1)]
 
 
 def test_a_job_with_fresh_state_loses_nothing_and_latest_shows_each_article_once(

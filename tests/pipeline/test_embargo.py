@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.deliver import deliver
+from pipeline.embargo import REMEMBERED
 from pipeline.ledger import Ledger
 from pipeline.metrics import Metrics
 from pipeline.purge import plan, purge
@@ -150,6 +151,33 @@ def test_an_older_capture_that_arrives_late_lifts_nothing(state: State) -> None:
     publish(state, "a", 2, NOW + HOUR)
     publish(state, "a", 1, NOW)
     assert out(state) == []
+
+
+def test_an_older_capture_that_arrives_late_holds_nothing(state: State) -> None:
+    publish(state, "a", 2, NOW)  # may be published: no embargo was known
+    publish(state, "a", 1, NOW + HOUR)
+    assert names(out(state)) == ["Article a2", "Outcome a2", "Revision a2", *ALL_OF_A]
+    publish(state, "b", 2, NOW + HOUR)
+    assert len(out(state, NOW + HOUR)) == 9  # its time has come
+    publish(state, "b", 1, NOW + 3 * HOUR, now=NOW + 2 * HOUR)
+    assert len(out(state, NOW + 2 * HOUR)) == 12
+    publish(state, "b", 3, NOW + 4 * HOUR, now=NOW + 2 * HOUR)  # a newer one holds again
+    assert len(out(state, NOW + 3 * HOUR)) == 12
+
+
+def test_of_two_captures_of_one_commit_the_newer_one_counts(state: State) -> None:
+    commit(state, article("a", 2, NOW), article("a", 1, NOW + HOUR))
+    commit(state, article("b", 1, NOW), article("b", 2, NOW + HOUR))
+    assert names(out(state)) == ["Article a2", "Article a1"]
+
+
+def test_what_was_said_of_a_time_that_is_long_past_is_forgotten(state: State, tmp_path: Path) -> None:
+    publish(state, "a", 1, NOW)
+    publish(state, "b", 1, NOW + HOUR)
+    out(state, NOW + HOUR)
+    publish(state, "c", now=NOW + REMEMBERED + 2 * HOUR)
+    (known,) = sqlite3.connect(tmp_path / FILE_NAME).execute("SELECT count(*) FROM embargoes").fetchone()
+    assert known == 0
 
 
 def test_a_link_waits_for_the_later_of_two_embargoes(state: State) -> None:

@@ -1,5 +1,6 @@
 """Messages become entries or dead letters, whatever is in them; leases are extended while messages wait."""
 
+import concurrent.futures
 import datetime as dt
 import io
 import threading
@@ -12,6 +13,7 @@ import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pebble import ProcessExpired
 
 from pipeline.state import State
 from schemas import dialects, ids
@@ -20,7 +22,7 @@ from schemas.records import Capture, DeadLetter, Delivery, Entry, Message, Outco
 from schemas.tables import plain
 from tests.pipeline import wire_documents
 from tests.pipeline.sinks.pubsub_server import INSTALL, pubsub, topic_of
-from transforms.pool import Pool
+from transforms.pool import Pool, Task
 from transforms.shared import Shared
 
 pytest.importorskip("google.pubsub_v1", reason=INSTALL)
@@ -101,6 +103,7 @@ def test_rows_of_other_tables_are_passed_over() -> None:
         ({"change_no": 10**30}, ""),
         ({"attempt": -1}, "attempt: not between 0 and 1,000,000"),
         ({"not_before": "2026-05-04T03:02:01"}, "without its zone"),
+        ({"not_before": "9999-12-31T23:59:59Z"}, "not_before: more than 400 days"),
         ({"title": 1}, "title"),
     ],
 )
@@ -126,7 +129,7 @@ def test_a_wire_document_brings_a_capture_of_each_item() -> None:
     found = read_all(Message(data=wire_documents.document(1)))
     assert [each.article.version for each in found if isinstance(each, Capture)] == ["1"]
     both = b'{"items": [%s, %s]}' % (wire_documents.PICTURE, wire_documents.update())
-    picture, update = read_all(Message(data=both))
+    update, picture = read_all(Message(data=both))
     assert isinstance(picture, Outcome)
     assert (picture.stage, picture.outcome, picture.reason) == (Stage.READ, OutcomeKind.DROPPED, Reason.NO_TEXT)
     assert picture.is_terminal
@@ -143,6 +146,50 @@ def test_a_document_without_a_time_has_its_message_s_whenever_it_comes() -> None
             Message(data=data, sent_at=sent_at), None, NOW + dt.timedelta(seconds=later_s), POOL, is_binary=False
         )
         assert [each.article.observed_at for each in found if isinstance(each, Capture)] == [sent_at]
+
+
+def test_what_is_wrong_with_the_items_of_a_document_is_one_letter_and_shows_nothing_embargoed() -> None:
+    items = [wire_documents.document(1), *[b'{"uri": "urn:x:%d", "headline": ""}' % number for number in range(9)]]
+    data = b"[%s]" % b", ".join(items)
+    capture, letter = read_all(Message(data=data))
+    assert isinstance(capture, Capture)
+    assert isinstance(letter, DeadLetter)
+    assert letter.raw == data
+    assert "urn:x:0" in letter.error
+    assert "urn:x:8" in letter.error
+    items[0] = wire_documents.document(1, embargoed=(NOW + dt.timedelta(hours=1)).isoformat())
+    _, letter = read_all(Message(data=b"[%s]" % b", ".join(items)))
+    assert isinstance(letter, DeadLetter)
+    assert letter.raw == b""
+
+
+class Unlucky:
+    """A pool of whose workers so many die before one gives a result: a machine under load."""
+
+    def __init__(self, deaths: int) -> None:
+        self._deaths = deaths
+
+    def submit(self, function: Any, *args: Any, timeout_s: float) -> Task[Any]:
+        future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+        if self._deaths:
+            future.set_exception(ProcessExpired("killed", -9))  # type: ignore[no-untyped-call]  # pebble's
+        else:
+            future.set_result((function(*args), 0.0))
+        self._deaths -= 1
+        return Task(future, timeout_s)
+
+
+@pytest.mark.parametrize(("deaths", "is_read"), [(1, True), (2, False)])
+def test_a_document_whose_worker_died_is_tried_once_more(deaths: int, *, is_read: bool) -> None:
+    pool: Shared[Any] = Shared(Unlucky, (deaths,))
+    data = wire_documents.document(1)
+    (found,) = messages.read_message(Message(data=data), None, NOW, pool, is_binary=False)
+    pool.forget()
+    if is_read:
+        assert isinstance(found, Capture)
+    else:
+        assert isinstance(found, DeadLetter)
+        assert (found.reason, found.raw) == (Reason.CRASHED, data)
 
 
 def test_a_document_that_cannot_be_read_becomes_a_dead_letter() -> None:

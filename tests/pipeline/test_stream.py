@@ -32,6 +32,9 @@ def test_what_flink_needs_is_set_and_what_is_given_counts_more() -> None:
     assert options["streaming"] is True
     assert float(options["checkpointing_interval"]) == 2000
     assert (options["environment_type"], options["environment_config"]) == ("EXTERNAL", "localhost:50000")
+    for other in ("--environment_type=DOCKER", "--sdk_container_image=own"):
+        told = options_of(Cluster(runner="FlinkRunner", options=[other]))
+        assert not told.get_all_options(retain_unknown_options=True)["environment_config"]
     for name in (
         "finish_bundle_before_checkpointing",
         "externalized_checkpoints_enabled",

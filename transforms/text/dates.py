@@ -28,8 +28,8 @@ _ISO = re.compile(
 )
 # ISO 8601's basic form, as wires have it, and what mixes it with the other.
 _BASIC = re.compile(
-    r"(?P<year>\d{4})-?(?P<month>\d{2})-?(?P<day>\d{2})T?(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})?"
-    r"(?:[.,]\d{1,9})?\s?(?P<zone>Z|[+-]\d{2}(?::?\d{2})?)?(?![\d:])",
+    r"(?P<year>\d{4})-?(?P<month>\d{2})-?(?P<day>\d{2})T?(?P<hour>\d{2}):?(?P<minute>\d{2})(?::?(?P<second>\d{2}))?"
+    r"(?:[.,]\d{1,9}|(?<=\d{14})\d{3})?\s?(?P<zone>Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?(?![\d:])",
     re.IGNORECASE,
 )
 _BASIC_DAY = re.compile(r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})Z?")

@@ -27,6 +27,7 @@ BODY_LIMIT = 1_000_000  # as above
 NOTE_LIMIT = 5_000  # characters of an editor's note, of usage terms and of a summary
 FIRST_YEAR = 1990  # an earlier date is suspect, as in transforms.extract; no version is that old
 SUBJECTS_LIMIT = 100
+EMBARGO_LIMIT = dt.timedelta(days=400)  # reports of a year are the longest; "until further notice" is the year 9999
 
 # Ids that are unique by their form: URNs, tag URIs (RFC 4151), addresses, and what holds a UUID.
 _UNIQUE = re.compile(
@@ -81,21 +82,22 @@ def capture_of(item: WireItem, received_at: dt.datetime) -> Capture:
     title = feeds.plain_text(_clean(item.title))[:TITLE_LIMIT]
     article = _article(item, guid, key, title, received_at)
     body = article.body
-    embargo = dates.moment(item.embargo)
+    embargo = _embargo(item, received_at)
     notice = status.notice_of(
         status=_line(item.status, feeds.NAME_LIMIT),
         signals=[_line(signal, feeds.NAME_LIMIT) for signal in item.signals[: feeds.NAMES_LIMIT]],
         ednote=article.ednote or "",
         title=title,
         body=body,
-        is_embargoed=item.is_embargoed and embargo is None,
+        is_embargoed=(item.is_embargoed or bool(item.embargo)) and embargo is None,
     )
     if not (title or body or notice):
         raise WireError(f"{guid}: neither headline nor text")
-    kind = notice.kind if notice else ""
+    # What may change without a new version, and must not be taken for a repeat.
+    said = (notice.kind if notice else "", item.embargo, str(item.is_embargoed), item.status, article.ednote or "")
     return Capture(
         article=article,
-        entry_id=ids.hash_id("wire", key, article.version or "", item.revised, article.content_hash, kind),
+        entry_id=ids.hash_id("wire", key, article.version or "", item.revised, article.content_hash, *said),
         attempt=1,
         origin=Origin.WIRE,
         outlet=outlet or None,
@@ -122,7 +124,7 @@ def _article(item: WireItem, guid: str, key: str, title: str, received_at: dt.da
     own_dateline = _line(item.dateline, feeds.NAME_LIMIT)
     article_id, content_hash = ids.article_id(key), ids.content_hash(title, body)
     observed_at = _observed_at(item.revised, received_at)
-    embargo = dates.moment(item.embargo)
+    embargo = _embargo(item, received_at)
     article = Article(
         capture_id=ids.capture_id(article_id, observed_at, content_hash),
         article_id=article_id,
@@ -151,7 +153,7 @@ def _article(item: WireItem, guid: str, key: str, title: str, received_at: dt.da
         subjects=_subjects(item.subjects),
         genre=_line(item.genre, feeds.NAME_LIMIT) or None,
         urgency=_urgency(item.urgency),
-        embargoed_until=embargo.at if embargo else None,
+        embargoed_until=embargo,
         version=_line(item.version, feeds.NAME_LIMIT) or None,
         ednote=_note(item.ednote),
         usage_terms=_note(item.usage_terms),
@@ -197,6 +199,12 @@ def _authority(guid: str) -> str:
     """Who gave an id, by the name that it holds: the site of an address, the domain of a tag URI or newsml URN."""
     found = _AUTHORITY.match(guid)
     return found[1] if found else urls.site(guid)
+
+
+def _embargo(item: WireItem, received_at: dt.datetime) -> dt.datetime | None:
+    """Until when the item is not to be published; a time that lies years ahead stands for no end, as none does."""
+    found = dates.moment(item.embargo)
+    return found.at if found and found.at <= received_at + EMBARGO_LIMIT else None
 
 
 def _observed_at(revised: str, received_at: dt.datetime) -> dt.datetime:

@@ -183,6 +183,23 @@ def test_a_kill_that_repeats_its_version_is_another_entry() -> None:
     assert killed.notice.kind is NoticeKind.KILL
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [{"embargoed": "2024-05-07T06:00:00Z"}, {"embargoed": "2024-05-05T06:00:00Z"}, {"ednote": "Lifts the embargo."}],
+)
+def test_what_changes_without_a_new_version_is_another_entry(changed: dict[str, str]) -> None:
+    assert only(samples.ninjs(**changed)).entry_id != only(samples.ninjs()).entry_id
+    assert only(samples.ninjs(**changed)).entry_id == only(samples.ninjs(**changed)).entry_id
+
+
+@pytest.mark.parametrize("until", ["9999-12-31T23:59:59Z", "2031-01-01T00:00:00Z", "until further notice"])
+def test_an_embargo_without_an_end_withholds_the_item(until: str) -> None:
+    found = only(samples.ninjs(embargoed=until))
+    assert found.article.embargoed_until is None
+    assert found.notice is not None
+    assert found.notice.kind is NoticeKind.WITHHELD
+
+
 def test_what_revise_remembers_of_it_is_a_kill() -> None:
     killed = only(
         samples.ninjs(pubstatus="canceled", body_html=..., headline=..., ednote="Kill: the vote was delayed.")
