@@ -39,7 +39,7 @@ PULL_MESSAGES = 100  # at once; a message has 10 MB at most
 # Beam's runners for Flink before apache/beam#39191 (July 2026) never give back.
 BUNDLE_MESSAGES = 1_000
 BUNDLE_BYTES = 32_000_000
-BUNDLE_S = 2.0
+BUNDLE_S = 1.0
 ACK_IDS = 500  # in one request, which has 512 KiB at most (cloud.google.com/pubsub/quotas)
 PAUSE_S = 1  # after nothing has come
 
