@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from schemas import codec
 from schemas.enums import Change, Origin, OutcomeKind
@@ -160,3 +161,20 @@ def test_what_a_sink_refuses_is_held_for_the_next_try() -> None:
     with pytest.raises(OSError, match="1 rows not taken"):
         state.held.write(frozenset(), Failing())
     assert [each.bundle for each in state.bag.rows] == ["b1"]
+
+
+def test_rows_that_wait_for_a_checkpoint_too_long_are_told_of_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr("transforms.write.time.monotonic", lambda: now[0])
+    bundles = write._Unfinalized()
+    bundles.add("b1")
+    bundles.add("b2")
+    bundles.discard("b2")
+    with capture_logs() as told:
+        for now[0] in (write.WAITING_S, write.WAITING_S + 1, write.WAITING_S + 2, 3 * write.WAITING_S):
+            assert bundles.now() == {"b1"}
+    assert [(each["event"], each["bundles"]) for each in told] == [("rows_wait_for_a_checkpoint", 1)] * 2
+    bundles.discard("b1")
+    with capture_logs() as told:
+        assert bundles.now() == frozenset()
+    assert told == []
