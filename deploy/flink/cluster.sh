@@ -49,15 +49,16 @@ launch() { # part, main class and its arguments; the JVM's own options are in th
   echo $! >"$run/$part.pid"
 }
 
+# Heaps have a fixed size and are there from the start, so that whatever grows is seen to grow.
 start() {
   mkdir -p "$run"/{checkpoints,savepoints,tmp,uploads}
   case $1 in
     jobmanager)
-      jvm=(-Xms700m -Xmx700m -XX:MaxMetaspaceSize=400m)
+      jvm=(-XX:+AlwaysPreTouch -Xms700m -Xmx700m -XX:MaxMetaspaceSize=400m)
       launch jobmanager org.apache.flink.runtime.entrypoint.StandaloneSessionClusterEntrypoint
       ;;
     taskmanager)
-      jvm=(-Xms828m -Xmx828m -XX:MaxDirectMemorySize=328m -XX:MaxMetaspaceSize=512m)
+      jvm=(-XX:+AlwaysPreTouch -Xms828m -Xmx828m -XX:MaxDirectMemorySize=328m -XX:MaxMetaspaceSize=512m)
       launch taskmanager org.apache.flink.runtime.taskexecutor.TaskManagerRunner
       ;;
   esac
