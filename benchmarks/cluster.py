@@ -6,9 +6,9 @@ Needs `make flink` and Google's Pub/Sub emulator. The entries are synthetic, of 
 words and no address, so nothing is downloaded: the text is the feed's own. For each parallelism a new job takes all of
 them, published beforehand, with the options that `wirebeam stream` sets; printed are, from the first rows to the last,
 entries per second, CPU seconds per 1,000 and what of it the two Java processes took; then the size of the last
-checkpoint per article, step by step, and the peak of memory (PSS of each process) in each fifth of
-the time. At last `--rate` entries a second are published for a minute: the time from the publication of each to the
-commit of its row.
+checkpoint per article, step by step, and the peak of memory (PSS) of each kind of process in each fifth of the time.
+At last `--rate` entries a second are published for a minute: the time from the publication of each to the commit of its
+row.
 """
 
 import argparse
@@ -56,8 +56,9 @@ LATENCY_S = 60
 PATIENCE_S = 3_600
 FIRST_OF_STEPS = re.compile(r"\[\d+\]|,.*")  # of a step's name in Flink all but the first that it is made of
 OF_JAVA = ("job manager", "task manager")
+# Processes by a name in their command.
 KINDS = {"ClusterEntrypoint": OF_JAVA[0], "TaskManagerRunner": OF_JAVA[1], "sdk_worker_main": "Python worker"}
-OTHERS = "its pool"  # by a name in their command
+OTHERS = "its pool"
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
 

@@ -81,12 +81,12 @@ def subscription_of(name: str) -> Subscription:
     )
 
 
-Found = Entry | Capture | Outcome | DeadLetter
+Brought = Entry | Capture | Outcome | DeadLetter
 
 
 def read_message(
     message: Message, schema: Any, now: dt.datetime, pool: Shared[Pool], *, is_binary: bool
-) -> list[Found]:
+) -> list[Brought]:
     """What a message brings.
 
     Args:
@@ -178,7 +178,7 @@ def _avro_values(data: bytes, schema: Any, *, is_binary: bool) -> Any:
     return next(iter(fastavro.json_reader(io.StringIO(data.decode()), schema)))
 
 
-def _of_document(data: bytes, sent_at: dt.datetime, now: dt.datetime, pool: Shared[Pool]) -> list[Found]:
+def _of_document(data: bytes, sent_at: dt.datetime, now: dt.datetime, pool: Shared[Pool]) -> list[Brought]:
     found = _read_document(data, sent_at, pool)
     if isinstance(found, TaskFailed):  # once more: a machine under load fails what is sound
         found = _read_document(data, sent_at, pool)
@@ -186,7 +186,7 @@ def _of_document(data: bytes, sent_at: dt.datetime, now: dt.datetime, pool: Shar
         return [_letter_of(data, found.reason, found.detail, now)]
     captures = [each for each in found if isinstance(each, Capture)]
     errors = [each for each in found if isinstance(each, documents.WireError)]
-    said: list[Found] = [
+    said: list[Brought] = [
         *captures,
         *(_left_out(data, each, now) for each in errors if isinstance(each, documents.NotText)),
     ]

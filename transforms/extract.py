@@ -119,6 +119,19 @@ def captured(page: Page, article: Article, notice: Notice | None = None) -> Capt
     )
 
 
+def published(article: Article, raw: str, source: DateSource, found: dates.Moment) -> Article:
+    """`article` with the date of its publication: as written, where that was read, and what it says."""
+    return dataclasses.replace(
+        article,
+        published_at=found.at,
+        published_at_raw=raw[: dates.TEXT_LIMIT],
+        published_at_source=source,
+        published_precision=found.precision,
+        published_zone=found.zone,
+        published_suspect=found.at > article.observed_at or found.at.year < FIRST_YEAR,
+    )
+
+
 def from_feed(page: Page, failed: Failed | TaskFailed) -> Page:
     """`page` as if it could not have been had, for the reason of `failed`; the address is no front page's."""
     url = page.entry.url if canonical.is_front(page.url) else page.url
@@ -316,16 +329,7 @@ def _dated(article: Article, claims: Sequence[head.WrittenDate], entry: Entry) -
     best = marked or addressed or fed or written
     if best is None:
         return article
-    raw, source, found = best
-    return dataclasses.replace(
-        article,
-        published_at=found.at,
-        published_at_raw=raw[: dates.TEXT_LIMIT],
-        published_at_source=source,
-        published_precision=found.precision,
-        published_zone=found.zone,
-        published_suspect=found.at > article.observed_at or found.at.year < FIRST_YEAR,
-    )
+    return published(article, *best)
 
 
 def _kept(article: Article, policy: BodyPolicy) -> Article:

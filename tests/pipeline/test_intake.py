@@ -29,7 +29,7 @@ pytest.importorskip("google.pubsub_v1", reason=INSTALL)
 fastavro = pytest.importorskip("fastavro", reason=INSTALL)
 
 from pipeline import intake, messages  # noqa: E402  # its libraries are an extra
-from pipeline.messages import Found  # noqa: E402  # as above
+from pipeline.messages import Brought  # noqa: E402  # as above
 
 NOW = dt.datetime(2026, 5, 4, 3, 2, 1, tzinfo=dt.UTC)
 POOL = Shared(Pool, (1,))
@@ -55,11 +55,11 @@ def _closed_pool() -> Iterator[None]:
     POOL.close()
 
 
-def read_all(message: Message, schema: Any = None, *, is_binary: bool = False) -> list[Found]:
+def read_all(message: Message, schema: Any = None, *, is_binary: bool = False) -> list[Brought]:
     return messages.read_message(message, schema, NOW, POOL, is_binary=is_binary)
 
 
-def read(data: bytes, schema: Any = None, table: str = "", *, is_binary: bool = False) -> Found:
+def read(data: bytes, schema: Any = None, table: str = "", *, is_binary: bool = False) -> Brought:
     (found,) = read_all(Message(data=data, table=table), schema, is_binary=is_binary)
     return found
 

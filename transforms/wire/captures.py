@@ -16,16 +16,14 @@ from collections.abc import Sequence
 from schemas import ids
 from schemas.enums import DateSource, Origin, Source
 from schemas.records import Article, Caption, Capture, Subject
+from transforms.extract import BODY_LIMIT, FIRST_YEAR, TITLE_LIMIT, published
 from transforms.text import boilerplate, captions, dateline, dates, feeds, language, markup, urls
 from transforms.wire import status, text
 from transforms.wire.item import WireError, WireItem
 
 EXTRACTOR = "wirebeam-wire"
 EXTRACTOR_VERSION = "1"
-TITLE_LIMIT = 1_000  # characters, as in transforms.extract
-BODY_LIMIT = 1_000_000  # as above
 NOTE_LIMIT = 5_000  # characters of an editor's note, of usage terms and of a summary
-FIRST_YEAR = 1990  # an earlier date is suspect, as in transforms.extract; no version is that old
 SUBJECTS_LIMIT = 100
 EMBARGO_LIMIT = dt.timedelta(days=400)  # reports of a year are the longest; "until further notice" is the year 9999
 
@@ -81,17 +79,15 @@ def capture_of(item: WireItem, received_at: dt.datetime) -> Capture:
     outlet = provider or _authority(guid)
     title = feeds.plain_text(_clean(item.title))[:TITLE_LIMIT]
     article = _article(item, guid, key, title, received_at)
-    body = article.body
-    embargo = _embargo(item, received_at)
     notice = status.notice_of(
         status=_line(item.status, feeds.NAME_LIMIT),
         signals=[_line(signal, feeds.NAME_LIMIT) for signal in item.signals[: feeds.NAMES_LIMIT]],
         ednote=article.ednote or "",
         title=title,
-        body=body,
-        is_embargoed=(item.is_embargoed or bool(item.embargo)) and embargo is None,
+        body=article.body,
+        is_embargoed=(item.is_embargoed or bool(item.embargo)) and article.embargoed_until is None,
     )
-    if not (title or body or notice):
+    if not (title or article.body or notice):
         raise WireError(f"{guid}: neither headline nor text")
     # What may change without a new version, and must not be taken for a repeat.
     said = (notice.kind if notice else "", item.embargo, str(item.is_embargoed), item.status, article.ednote or "")
@@ -124,7 +120,6 @@ def _article(item: WireItem, guid: str, key: str, title: str, received_at: dt.da
     own_dateline = _line(item.dateline, feeds.NAME_LIMIT)
     article_id, content_hash = ids.article_id(key), ids.content_hash(title, body)
     observed_at = _observed_at(item.revised, received_at)
-    embargo = _embargo(item, received_at)
     article = Article(
         capture_id=ids.capture_id(article_id, observed_at, content_hash),
         article_id=article_id,
@@ -153,7 +148,7 @@ def _article(item: WireItem, guid: str, key: str, title: str, received_at: dt.da
         subjects=_subjects(item.subjects),
         genre=_line(item.genre, feeds.NAME_LIMIT) or None,
         urgency=_urgency(item.urgency),
-        embargoed_until=embargo,
+        embargoed_until=_embargo(item, received_at),
         version=_line(item.version, feeds.NAME_LIMIT) or None,
         ednote=_note(item.ednote),
         usage_terms=_note(item.usage_terms),
@@ -169,16 +164,8 @@ def _dated(article: Article, item: WireItem) -> Article:
     found = dates.moment(raw)
     if found is None:
         return article
-    return dataclasses.replace(
-        article,
-        published_at=found.at,
-        published_at_raw=_line(raw, dates.TEXT_LIMIT),
-        published_at_source=DateSource.WIRE,
-        published_precision=found.precision,
-        published_zone=found.zone,
-        published_suspect=found.at > article.observed_at or found.at.year < FIRST_YEAR,
-        modified_at=revised.at if revised and revised.at > found.at else None,
-    )
+    article = published(article, _line(raw, dates.TEXT_LIMIT), DateSource.WIRE, found)
+    return dataclasses.replace(article, modified_at=revised.at if revised and revised.at > found.at else None)
 
 
 # ── ids, times and addresses ───────────────────────────────────────────────────────────────────────────────────────

@@ -168,4 +168,4 @@ def _latest(*raws: str) -> str:
 
 def _is_later(raw: str, other: str) -> bool:
     found, before = dates.moment(raw), dates.moment(other)
-    return isinstance(found, dates.Moment) and (before is None or found.at > before.at)
+    return found is not None and (before is None or found.at > before.at)
